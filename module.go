@@ -1,0 +1,2 @@
+// Package llmgateway is an LLM gateway as a set of Caddy modules.
+package llmgateway

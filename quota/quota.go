@@ -15,6 +15,8 @@ package quota
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -189,4 +191,86 @@ type Store interface {
 
 	// Read returns a subject's record; an unknown subject has an empty one.
 	Read(ctx context.Context, subject string) (Record, error)
+}
+
+// Guest is a configured store: what a module of the namespace
+// llm_gateway.quota gives to the handlers.
+type Guest interface {
+	// Store returns the store. It never blocks: a store that must be opened
+	// or reached does so on first use, and fails with [ErrUnavailable].
+	Store() Store
+
+	// Kind is "redis" or "embedded".
+	Kind() string
+
+	// Key identifies the counters: guests with the same key, also those of an
+	// older configuration, have the same store. It holds no secret.
+	Key() string
+}
+
+// maxAmount bounds every number of a request, so that sums of them are exact
+// in the doubles that a script calculates with.
+const maxAmount = 1 << 50
+
+// Check reports what is wrong with a request that no store could count: names
+// that the record cannot hold, numbers out of bounds, a window given twice.
+// Every store checks before it decides.
+func (r *Request) Check() error {
+	if !storable(r.ID) || !storable(r.Subject) {
+		return fmt.Errorf("quota: reservation %q of subject %q: both must be words of letters, digits, - and _", r.ID, r.Subject)
+	}
+	if r.Lease <= 0 {
+		return fmt.Errorf("quota: a reservation needs a lease, got %v", r.Lease)
+	}
+	for i := range r.Windows {
+		w := &r.Windows[i]
+		if err := w.check(); err != nil {
+			return err
+		}
+		for j := range i {
+			if r.Windows[j].Name == w.Name {
+				return fmt.Errorf("quota: window %q given twice", w.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// check looks at one window by itself.
+func (w *Window) check() error {
+	if w.Name == "" || strings.ContainsAny(w.Name, " \t\r\n\v\f") {
+		return fmt.Errorf("quota: %q cannot name a window", w.Name)
+	}
+	if w.Limit < Unlimited || w.Limit > maxAmount || w.Amount < 0 || w.Amount > maxAmount ||
+		w.Floor < 0 || w.Floor > w.Amount || w.Credit < -maxAmount || w.Credit > maxAmount {
+		return fmt.Errorf("quota: window %q: limit %d, amount %d, floor %d or credit %d is out of bounds",
+			w.Name, w.Limit, w.Amount, w.Floor, w.Credit)
+	}
+	bounds := false
+	switch w.Kind {
+	case Calendar:
+		bounds = w.From >= 0 && w.To > w.From
+	case FirstUse:
+		bounds = w.From > 0
+	case Rate:
+		bounds = w.From > 0 && w.To > 0
+	}
+	if !bounds || w.From > maxAmount || w.To > maxAmount {
+		return fmt.Errorf("quota: window %q: kind %q has no bucket from %d to %d", w.Name, w.Kind, w.From, w.To)
+	}
+	return nil
+}
+
+// storable reports whether s is a word that keys, fields and records can hold.
+func storable(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
 }

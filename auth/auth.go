@@ -15,6 +15,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Principal is who calls, as a verifier established it. Principals are shared
@@ -67,6 +69,34 @@ type Verifier interface {
 	// Verify returns the principal of a token that Recognizes accepted. Every
 	// error is an [*Error]. The result is shared: callers must not change it.
 	Verify(ctx context.Context, token string) (*Principal, error)
+}
+
+// Site is what a guest learns about the handler that it serves.
+type Site struct {
+	// Tiers are the configured tiers in file order: of several, the one that
+	// stands last wins.
+	Tiers []string
+	// Logger takes what operators should know. Never nil.
+	Logger *zap.Logger
+	// Now is the clock. Never nil.
+	Now func() time.Time
+}
+
+// Guest is a verifier as the handler owns it. The handler calls Bind once
+// while it is provisioned, the app calls Start and Stop once each.
+type Guest interface {
+	Verifier
+
+	// Bind checks the guest's own settings against the site. It does no I/O
+	// and fails where they name a tier that the site does not have.
+	Bind(site Site) error
+
+	// Start begins background work. It fails only on what no later retry
+	// could heal (a file that does not exist), never on an issuer that is down.
+	Start() error
+
+	// Stop ends what Start began. It is harmless without a Start.
+	Stop() error
 }
 
 // Reason says why a credential was refused, in words that both error dialects

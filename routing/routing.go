@@ -49,6 +49,9 @@ type Backend struct {
 	Names []PublicName
 	// NativeMessages lets Messages requests pass to a vLLM backend as they are.
 	NativeMessages bool
+	// Fields are members of the danger list that may pass to this backend,
+	// spelled without the configuration's leading "+".
+	Fields []string
 	// Disabled backends (optional key, empty) take part in nothing.
 	Disabled bool
 }

@@ -299,3 +299,30 @@ func BenchmarkGate(b *testing.B) {
 		h.Release()
 	}
 }
+
+// After a reload a key may hold more: who asks under the new limit is served
+// when the one before it, under the old limit, goes away.
+func TestGateLimitsMayDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(100, 10)
+		a := mustAcquire(t, g, "a", 1, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = g.Acquire(ctx, "a", 1, 1, time.Minute) }()
+		synctest.Wait()
+		served := make(chan error, 1)
+		go func() {
+			h, err := g.Acquire(t.Context(), "a", 2, 1, time.Minute)
+			served <- err
+			h.Release()
+		}()
+		synctest.Wait()
+		start := time.Now()
+		cancel()
+		if err := <-served; err != nil || time.Since(start) != 0 {
+			t.Errorf("Acquire under the new limit = %v after %v; want a place at once", err, time.Since(start))
+		}
+		a.Release()
+		synctest.Wait()
+		checkEmpty(t, g)
+	})
+}

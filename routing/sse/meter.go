@@ -110,6 +110,9 @@ func (m *Meter) frames(p []byte, from int) []byte {
 		}
 		start = end
 	}
+	if string(p[start:]) == "\n" {
+		start++ // of the CRLF that ended a frame: alone it begins no other
+	}
 	out := p[pass:start]
 	if copied != nil {
 		out = append(copied, out...)

@@ -4,7 +4,7 @@ import "bytes"
 
 const (
 	maxPrefix = 320
-	maxSuffix = 128
+	maxSuffix = 256
 )
 
 // pattern recognises the chunks that most of a stream consists of, so that

@@ -64,6 +64,7 @@ func (s *Server) Restart() {
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 	}, s.args...)
 	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Env = append(os.Environ(), "LC_ALL=C") // its scripts compare words by the locale
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

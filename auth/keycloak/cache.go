@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/openova-io/llm-gateway/auth"
 )
@@ -20,6 +21,12 @@ const (
 // digest is the key of a result: the hash of the whole token. Anything shorter
 // lets two tokens share an answer.
 type digest [sha256.Size]byte
+
+// digestOf hashes the token where it lies: a conversion would copy it for every
+// request. Sum256 neither keeps nor changes what it reads.
+func digestOf(token string) digest {
+	return sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token))) //nolint:gosec // see above
+}
 
 // result is what a token came to, and until when that holds.
 type result struct {

@@ -222,6 +222,9 @@ func TestScanManyMembers(t *testing.T) {
 	if got := scanCode(t, members(MaxMembers)); got != 0 {
 		t.Errorf("%d members: code %d, want accepted", MaxMembers, got)
 	}
+	if got := scanCode(t, members(MaxMembers+1)); got != TooMany {
+		t.Errorf("%d members: code %d, want TooMany", MaxMembers+1, got)
+	}
 	if got := scanCode(t, members(100_000)); got != TooMany {
 		t.Errorf("100,000 members: code %d, want TooMany", got)
 	}

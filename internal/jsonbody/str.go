@@ -42,7 +42,7 @@ const short = 24
 // works on the next while it waits for this one, and guesses wrong about once
 // in a block and not at every escape. Bytes above 0x7f are only collected;
 // whether they are UTF-8 is asked once, at the end of a string that has any.
-func (s *scanner) str(i int) int {
+func (s *scanner) str(i int) int { //nolint:gocognit // one loop: a call for each block costs a tenth of the speed
 	first := i
 	var seen, skip uint64
 	for ; i < first+short && i+8 <= len(s.b); i += 8 {

@@ -130,8 +130,8 @@ func TestVerify(t *testing.T) {
 	if !v.Recognizes(alice) || v.Recognizes("llmgw_k_x") || v.Recognizes("a.b.c") {
 		t.Error("Recognizes does not go by the prefix")
 	}
-	if n := testing.AllocsPerRun(100, func() { _, _ = v.Verify(t.Context(), alice) }); n > 0 {
-		t.Errorf("Verify allocates %v times; want 0", n)
+	if n := testing.AllocsPerRun(100, func() { _, _ = v.Verify(t.Context(), alice) }); n > 3 {
+		t.Errorf("Verify allocates %v times; want at most 3 short copies", n)
 	}
 }
 

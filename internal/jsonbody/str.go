@@ -42,7 +42,7 @@ const short = 24
 // works on the next while it waits for this one, and guesses wrong about once
 // in a block and not at every escape. Bytes above 0x7f are only collected;
 // whether they are UTF-8 is asked once, at the end of a string that has any.
-func (s *scanner) str(i int) int { //nolint:gocognit // one loop: a call for each block costs a tenth of the speed
+func (s *scanner) str(i int) int { //nolint:gocognit // one loop, one branch for each kind of byte
 	first := i
 	var seen, skip uint64
 	for ; i < first+short && i+8 <= len(s.b); i += 8 {
@@ -85,7 +85,7 @@ func (s *scanner) str(i int) int { //nolint:gocognit // one loop: a call for eac
 }
 
 // survey flags the special bytes of a block, and returns the bits that occur in
-// it. Written out, it is a third faster than as a loop.
+// it. Written out, it makes the scan a sixth faster than as a loop.
 func survey(w *[block + 1]byte) (flags, all uint64) {
 	x0, x1 := binary.LittleEndian.Uint64(w[0:]), binary.LittleEndian.Uint64(w[8:])
 	x2, x3 := binary.LittleEndian.Uint64(w[16:]), binary.LittleEndian.Uint64(w[24:])

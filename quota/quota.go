@@ -174,6 +174,11 @@ type RecordWindow struct {
 // asked": dead, slow, refusing writes, wrong password.
 var ErrUnavailable = errors.New("quota store unavailable")
 
+// ErrNotAsked is an ErrUnavailable of a store that did not send the call at
+// all, because its breaker is open, say: nothing can have been taken, so nothing
+// has to be given back.
+var ErrNotAsked = fmt.Errorf("%w: not asked", ErrUnavailable)
+
 // Store keeps counters for all replicas. Implementations are safe for
 // concurrent use, take the time from their own clock only, and do each call in
 // one round trip.

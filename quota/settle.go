@@ -1,0 +1,157 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// settleTimeout bounds one call with a batch.
+	settleTimeout = time.Second
+	// A store that does not answer is asked again after firstBackoff, then
+	// after twice as long, up to lastBackoff.
+	firstBackoff = 10 * time.Millisecond
+	lastBackoff  = time.Second
+)
+
+// settleSoon puts an ending on its way. After Stop it goes there by itself.
+func (e *Engine) settleSoon(x ending) {
+	x.since = e.opts.Now()
+	if e.backlog.put(x) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.opts.RefundTimeout)
+	defer cancel()
+	if err := e.settleOnce(ctx, []ending{x}); err != nil {
+		e.lost(1, err)
+	}
+}
+
+// settleAll is the goroutine that tells the store how reservations ended.
+func (e *Engine) settleAll() {
+	buffer := make([]ending, 0, e.opts.Batch)
+	for {
+		batch := e.backlog.take(buffer[:0], e.opts.Batch)
+		if len(batch) == 0 {
+			e.abort() // the renewals have nothing to do either
+			return
+		}
+		e.settleBatch(e.run, batch)
+		clear(batch)
+	}
+}
+
+// settleBatch tries until the store has taken the batch, or each ending is
+// older than a lease: then the lease has ended it already.
+func (e *Engine) settleBatch(ctx context.Context, batch []ending) {
+	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
+		err := e.settleOnce(ctx, batch)
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil:
+			e.lost(len(batch), err)
+			return
+		case !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded):
+			e.settleApart(ctx, batch, err)
+			return
+		}
+		if batch = e.dropOld(batch, err); len(batch) == 0 {
+			return
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// settleApart keeps one damaged subject from holding up the others: halves are
+// tried by themselves, and what fails alone is given up.
+func (e *Engine) settleApart(ctx context.Context, batch []ending, err error) {
+	if len(batch) == 1 {
+		e.lost(1, err)
+		return
+	}
+	half := len(batch) / 2
+	e.settleBatch(ctx, batch[:half])
+	e.settleBatch(ctx, batch[half:])
+}
+
+// dropOld gives up what is older than a lease, and returns the rest.
+func (e *Engine) dropOld(batch []ending, err error) []ending {
+	now := e.opts.Now()
+	kept := batch[:0]
+	for _, x := range batch {
+		if now.Sub(x.since) < e.opts.Lease {
+			kept = append(kept, x)
+		}
+	}
+	if n := len(batch) - len(kept); n > 0 {
+		e.lost(n, err)
+	}
+	return kept
+}
+
+// settleOnce sends a batch and tells everybody who waits for it.
+func (e *Engine) settleOnce(ctx context.Context, batch []ending) error {
+	var scratch [maxModel + maxWhy + 2*maxRequestID]byte
+	settlements := make([]Settlement, len(batch))
+	for i := range batch {
+		settlements[i] = batch[i].reservation.settlement(&batch[i], scratch[:0])
+	}
+	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	results, err := e.opts.Store.Settle(limited, settlements)
+	if err != nil {
+		return err
+	}
+	for i := range batch {
+		result := Unknown
+		if i < len(results) {
+			result = results[i]
+		}
+		e.settled(&batch[i], result)
+	}
+	return nil
+}
+
+// settled passes on what the end of one reservation means to others.
+func (e *Engine) settled(x *ending, result Result) {
+	subject := x.reservation.req.Subject
+	if x.mode != Charge {
+		e.recent.forget(subject)
+	}
+	e.turns.Wake(subject)
+	if x.ack != nil {
+		x.ack <- result
+	}
+}
+
+// losses counts settlements that were given up, and when that was last said.
+type losses struct {
+	total atomic.Int64
+
+	mu     sync.Mutex
+	unsaid int
+	said   time.Time
+}
+
+// lost counts endings that were given up and says so, at most once a second.
+func (e *Engine) lost(n int, err error) {
+	e.losses.total.Add(int64(n))
+	e.losses.mu.Lock()
+	defer e.losses.mu.Unlock()
+	e.losses.unsaid += n
+	now := e.opts.Now()
+	if since := now.Sub(e.losses.said); since >= 0 && since < time.Second {
+		return
+	}
+	e.opts.Logger.Error("settlements given up; their leases end them", zap.Int("settlements", e.losses.unsaid), zap.Error(err))
+	e.losses.unsaid, e.losses.said = 0, now
+}

@@ -16,8 +16,8 @@ type Chain []Verifier
 // issuing is a verifier of tokens that name their issuer. Several of them
 // recognise the same shape and are told apart by that name.
 type issuing interface {
-	// Issuer returns the `iss` of the tokens that this verifier accepts.
-	Issuer() string
+	// TokenIssuer returns the `iss` of the tokens that this verifier accepts.
+	TokenIssuer() string
 }
 
 var (
@@ -53,7 +53,7 @@ func (c Chain) verifyByIssuer(ctx context.Context, token string) (*Principal, er
 	var chosen Verifier
 	for _, v := range c {
 		i, ok := v.(issuing)
-		if !ok || i.Issuer() != claimed || !v.Recognizes(token) {
+		if !ok || i.TokenIssuer() != claimed || !v.Recognizes(token) {
 			continue
 		}
 		if chosen != nil {

@@ -24,7 +24,7 @@ func (p prefixed) Verify(context.Context, string) (*auth.Principal, error) {
 type realm string
 
 func (r realm) Recognizes(token string) bool { return strings.Count(token, ".") == 2 }
-func (r realm) Issuer() string               { return string(r) }
+func (r realm) TokenIssuer() string          { return string(r) }
 
 func (r realm) Verify(context.Context, string) (*auth.Principal, error) {
 	return &auth.Principal{ID: string(r)}, nil

@@ -56,8 +56,8 @@ func (v *Verifier) Recognizes(token string) bool {
 	return len(token) <= auth.MaxToken && strings.Count(token, ".") == 2
 }
 
-// Issuer returns the `iss` of the tokens that this verifier accepts.
-func (v *Verifier) Issuer() string { return v.config.Issuer }
+// TokenIssuer returns the `iss` of the tokens that this verifier accepts.
+func (v *Verifier) TokenIssuer() string { return v.config.Issuer }
 
 // KeysAge returns how old the key set is; 0 without one.
 func (v *Verifier) KeysAge() time.Duration { return v.keys.Age() }

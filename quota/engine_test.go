@@ -106,19 +106,19 @@ func TestLeasesAreProlonged(t *testing.T) {
 		ended.Keep(Entry{})
 		young := mustReserve(t, e, p)
 		time.Sleep(2 * time.Second)
-		if f.renewed[long.ID()] != 1 || f.renewed[young.ID()] != 0 || f.renewed[ended.ID()] != 0 {
-			t.Errorf("renewed after 21s: %v; want only the one that has run 20s", f.renewed)
+		if f.renewals()[long.ID()] != 1 || f.renewals()[young.ID()] != 0 || f.renewals()[ended.ID()] != 0 {
+			t.Errorf("renewed after 21s: %v; want only the one that has run 20s", f.renewals())
 		}
 		time.Sleep(40 * time.Second)
-		if f.renewed[long.ID()] != 3 || f.renewed[young.ID()] != 2 {
-			t.Errorf("renewed after 61s: %v; want 3 and 2 times", f.renewed)
+		if f.renewals()[long.ID()] != 3 || f.renewals()[young.ID()] != 2 {
+			t.Errorf("renewed after 61s: %v; want 3 and 2 times", f.renewals())
 		}
 		f.mu.Lock()
 		f.ids[young.ID()] = "lapsed"
 		f.mu.Unlock()
 		time.Sleep(60 * time.Second)
-		if f.renewed[long.ID()] != 6 || f.renewed[young.ID()] != 3 {
-			t.Errorf("renewed after 121s: %v; want the lapsed one asked for once more only", f.renewed)
+		if f.renewals()[long.ID()] != 6 || f.renewals()[young.ID()] != 3 {
+			t.Errorf("renewed after 121s: %v; want the lapsed one asked for once more only", f.renewals())
 		}
 		long.Keep(Entry{})
 		young.Keep(Entry{})
@@ -137,8 +137,8 @@ func TestLeasesAreTriedAgainSoon(t *testing.T) {
 		}
 		r := mustReserve(t, e, mustPlan(t, 4, perDay(10)))
 		time.Sleep(36 * time.Second)
-		if f.renewed[r.ID()] != 1 {
-			t.Errorf("renewed %d times by 36s after 3 failures; want once, at 35s", f.renewed[r.ID()])
+		if f.renewals()[r.ID()] != 1 {
+			t.Errorf("renewed %d times by 36s after 3 failures; want once, at 35s", f.renewals()[r.ID()])
 		}
 		r.Keep(Entry{})
 	})
@@ -161,6 +161,7 @@ func TestManyLeasesGoInFewCalls(t *testing.T) {
 			t.Errorf("Open = %d; want 1500", e.Open())
 		}
 		time.Sleep(21 * time.Second)
+		synctest.Wait()
 		if diff := cmp.Diff([]int{1024, 476}, sizes); diff != "" {
 			t.Errorf("leases per call (-want +got):\n%s", diff)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,20 @@ func (f *fakeStore) state(subject string) fakeSubject {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return *f.of(subject)
+}
+
+// asked returns how often Reserve and Settle were called.
+func (f *fakeStore) asked() (reserves, settles int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls, f.settles
+}
+
+// renewals returns how often each lease was prolonged.
+func (f *fakeStore) renewals() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.renewed)
 }
 
 func (f *fakeStore) Reserve(ctx context.Context, req *Request) (Decision, error) {

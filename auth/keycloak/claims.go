@@ -90,7 +90,7 @@ func (v *Verifier) checkPurpose(claims map[string]any) *auth.Error {
 		return unverifiable(errors.New("aud is neither text nor a list of texts"))
 	}
 	if !slices.Contains(audience, v.config.Audience) {
-		return &auth.Error{Reason: auth.ReasonAudience, Detail: word(strings.Join(audience, ", "))}
+		return &auth.Error{Reason: auth.ReasonAudience, Detail: word(strings.Join(audience, ", ")), Want: v.config.Audience}
 	}
 	azp, ok := claims["azp"].(string)
 	if _, present := claims["azp"]; present && !ok {

@@ -16,7 +16,7 @@ import (
 // leases that have run out are taken off, though nobody has swept them yet.
 func (s *Store) Read(ctx context.Context, subject string) (quota.Record, error) {
 	s.touch()
-	ctx, cancel := context.WithTimeout(ctx, s.client.Timeout)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var (
 		hash   *goredis.MapStringStringCmd

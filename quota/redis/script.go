@@ -11,11 +11,14 @@ import (
 )
 
 // script is a Lua source and the name that the server knows it by.
-type script struct{ source, sha string }
+type script struct {
+	source string
+	name   any // its SHA-1 in hex, boxed once
+}
 
 func newScript(source string) script {
 	sum := sha1.Sum([]byte(source)) //nolint:gosec // not for security
-	return script{source: source, sha: hex.EncodeToString(sum[:])}
+	return script{source: source, name: hex.EncodeToString(sum[:])}
 }
 
 var (
@@ -45,7 +48,7 @@ type reserveCall struct {
 func (a *reserveCall) reserve(key string, req *quota.Request) []any {
 	a.leaseMs = max(1, req.Lease.Milliseconds())
 	a.inFlight, a.windows = req.InFlight, int64(len(req.Windows))
-	a.args = append(a.args[:0], "evalsha", reserveScript.sha, "1", key,
+	a.args = append(a.args[:0], "evalsha", reserveScript.name, "1", key,
 		&req.ID, &req.IssuedAt, &req.Session, &a.inFlight, &a.leaseMs, &a.windows)
 	for i := range req.Windows {
 		w := &req.Windows[i]

@@ -58,7 +58,7 @@ func (s *Store) Reserve(ctx context.Context, req *quota.Request) (quota.Decision
 		return quota.Decision{}, err
 	}
 	s.touch()
-	ctx, cancel := context.WithTimeout(ctx, s.client.Timeout)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 
 	a := reserveCalls.get()
@@ -126,7 +126,7 @@ func (s *Store) scripts(ctx context.Context, sc *script, calls [][]any) ([]any, 
 		return nil, nil
 	}
 	s.touch()
-	ctx, cancel := context.WithTimeout(ctx, s.client.Timeout)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	cmds := make([]*goredis.Cmd, len(calls))
 	pending := make([]int, len(calls))
@@ -136,7 +136,7 @@ func (s *Store) scripts(ctx context.Context, sc *script, calls [][]any) ([]any, 
 	for attempt := 0; len(pending) > 0; attempt++ {
 		_, _ = s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
 			for _, i := range pending {
-				cmds[i] = p.Do(ctx, append([]any{"evalsha", sc.sha}, calls[i]...)...)
+				cmds[i] = p.Do(ctx, append([]any{"evalsha", sc.name}, calls[i]...)...)
 			}
 			return nil
 		}) // each command has its own error
@@ -162,6 +162,16 @@ func (s *Store) scripts(ctx context.Context, sc *script, calls [][]any) ([]any, 
 		replies[i] = cmd.Val()
 	}
 	return replies, nil
+}
+
+// bounded gives a call that has no deadline the client's: one call from first
+// to last byte, retry included. Making a context costs more than a call has
+// allocations for, so a caller's own deadline is left as it is.
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.client.Timeout)
 }
 
 func (s *Store) recordKey(subject string) string {

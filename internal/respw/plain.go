@@ -1,8 +1,11 @@
 package respw
 
-import "strings"
+import "bytes"
 
-const byteOrderMark = "\xef\xbb\xbf"
+var (
+	byteOrderMark = []byte("\xef\xbb\xbf")
+	streamStarts  = [...][]byte{[]byte("data:"), []byte("event:"), []byte(":"), []byte("id:"), []byte("retry:")}
+)
 
 // open takes the first bytes of a success whose headers announce no stream.
 // Where the client asked for one, what the body looks like decides.
@@ -37,14 +40,14 @@ func (w *Writer) open(p []byte) error {
 // not sure while the bytes could still become one.
 func looksLikeStream(p []byte) (stream, sure bool) {
 	const enough = 64
-	text := strings.TrimPrefix(string(p[:min(len(p), enough)]), byteOrderMark)
-	text = strings.TrimLeft(text, " \t\r\n")
-	open := strings.HasPrefix(byteOrderMark, text)
-	for _, field := range [...]string{"data:", "event:", ":", "id:", "retry:"} {
-		if strings.HasPrefix(text, field) {
+	text := bytes.TrimPrefix(p[:min(len(p), enough)], byteOrderMark)
+	text = bytes.TrimLeft(text, " \t\r\n")
+	open := bytes.HasPrefix(byteOrderMark, text)
+	for _, start := range streamStarts {
+		if bytes.HasPrefix(text, start) {
 			return true, true
 		}
-		open = open || strings.HasPrefix(field, text)
+		open = open || bytes.HasPrefix(start, text)
 	}
 	return false, !open || len(p) >= enough
 }

@@ -375,7 +375,7 @@ func TestHeadersOfAStream(t *testing.T) {
 	c := newClient()
 	opts := options(dialect.OpenAI)
 	opts.Filter = func(dst, src http.Header, status int) {
-		dst.Set("X-Seen", src.Get("X-Request-Id"))
+		dst.Set("X-Seen", src.Get("X-Request-Id")+src.Get("X-Trailer"))
 		dst.Set("Content-Length", src.Get("Content-Length"))
 	}
 	w := respw.New(c, opts)
@@ -389,5 +389,51 @@ func TestHeadersOfAStream(t *testing.T) {
 	write(t, w, textChunk)
 	if len(c.header) != 1 || c.header.Get("X-Seen") != "7" {
 		t.Errorf("the client has %v", c.header)
+	}
+}
+
+func TestALastEventWithoutBlankLineIsCompleted(t *testing.T) {
+	for _, begin := range []string{"", textChunk} {
+		c := newClient()
+		w := stream(t, c, dialect.OpenAI)
+		write(t, w, begin)
+		write(t, w, strings.TrimSpace(finishChunk))
+		if got := w.Finish(false); c.body() != begin+finishChunk || !got.Complete {
+			t.Errorf("the client has %q; %+v", c.body(), got)
+		}
+	}
+}
+
+// lateTimer is one that had already fired when it was stopped.
+type lateTimer struct{}
+
+func (lateTimer) Stop() bool               { return false }
+func (lateTimer) Reset(time.Duration) bool { return false }
+
+// A tick that comes too late, behind Finish and even behind Release, touches
+// neither its own stream nor the one that got the Writer next.
+func TestATickThatComesTooLate(t *testing.T) {
+	for range 50 {
+		opts := options(dialect.OpenAI)
+		var late func()
+		opts.AfterFunc = func(_ time.Duration, f func()) respw.Timer {
+			late = f
+			return lateTimer{}
+		}
+		c := newClient()
+		w := respw.New(c, opts)
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write([]byte(roleChunk))
+		w.Finish(false)
+		late()
+		w.Release()
+		next := newClient()
+		w = stream(t, next, dialect.OpenAI)
+		late()
+		if c.status != 0 || next.status != 0 {
+			t.Fatalf("a late tick sent status %d to its stream, %d to the next", c.status, next.status)
+		}
+		w.Finish(true)
 	}
 }

@@ -143,7 +143,7 @@ func (m *Meter) releaseLong() []byte {
 // Close tells that the stream ended by itself and returns what may still pass:
 // a last frame that is whole but for its blank line, which is added.
 func (m *Meter) Close() []byte {
-	if m.failed || m.loose || len(m.held) == 0 {
+	if m.failed || len(m.held) == 0 {
 		return nil
 	}
 	ev := m.event(m.held)

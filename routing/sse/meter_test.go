@@ -245,6 +245,20 @@ func TestAFrameTooLongToHoldPasses(t *testing.T) {
 	}
 }
 
+// One big frame, cut in two, leaves no big buffer behind.
+func TestAnIdleMeterKeepsLittle(t *testing.T) {
+	long := strings.Replace(chunk, `"a"`, `"`+strings.Repeat("x", 64<<10)+`"`, 1)
+	var m Meter
+	m.Reset(dialect.OpenAI, false)
+	m.Feed([]byte(long[:60<<10]))
+	m.Feed([]byte(long[60<<10:]))
+	m.Feed([]byte(chunk))
+	m.Feed([]byte(chunk))
+	if n := cap(m.held) + cap(m.spare); n > 2*keepLimit {
+		t.Errorf("%d bytes are kept between events", n)
+	}
+}
+
 // A frame of which a part has passed must not be taken for an event.
 func TestAppendCut(t *testing.T) {
 	delta := "event: content_block_delta\ndata: {\"delta\":{\"text\":\"" + strings.Repeat("x", 2*holdLimit)

@@ -1,0 +1,131 @@
+package routing
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/openova-io/llm-gateway/internal/jsonbody"
+)
+
+// MemberError is a member of the body that may not reach an internal backend.
+type MemberError struct {
+	// Name is the member, for nested ones with a dot: it comes from the list
+	// here, but for the part behind a dot, which the client wrote.
+	Name string
+}
+
+// Error names the member.
+func (e *MemberError) Error() string { return "member " + e.Name + " is not allowed to this backend" }
+
+// danger lists the members that make an inference server run templates, fetch
+// addresses, join other people's caches, jump the queue or work without bound,
+// and those by which proxies in front of one choose another upstream.
+var danger = map[string]struct{}{
+	"chat_template": {}, "chat_template_content_format": {},
+	"cache_salt": {}, "priority": {}, "request_id": {},
+	"kv_transfer_params": {}, "ec_transfer_params": {}, "vllm_xargs": {},
+	"prompt_embeds": {}, "prompt_logprobs": {}, "prompt_token_ids": {},
+	"logits_processors": {}, "allowed_token_ids": {},
+	"ignore_eos": {}, "min_tokens": {}, "best_of": {}, "use_beam_search": {},
+	"mm_processor_kwargs": {}, "media_io_kwargs": {},
+	"fallbacks": {}, "models": {}, "user_config": {}, "router_settings_override": {},
+	"api_base": {}, "base_url": {}, "api_key": {}, "api_version": {}, "custom_llm_provider": {},
+	"extra_body": {}, "extra_headers": {},
+	"mock_response": {}, "mock_tool_calls": {}, "mock_timeout": {},
+}
+
+const (
+	// maxPattern is the largest constraint in bytes that a grammar engine is
+	// given: compiling one takes time that grows faster than the text.
+	maxPattern = 4 << 10
+	// maxChoices is the most answers to one request, for it multiplies the work
+	// of a single charge. Streams have one.
+	maxChoices = 8
+)
+
+// patterns are the members that constrain decoding.
+var patterns = map[string]struct{}{
+	"guided_json": {}, "guided_regex": {}, "guided_grammar": {}, "guided_choice": {},
+	"structured_outputs": {}, "structural_tag": {},
+}
+
+// CheckMembers refuses the members of the danger list towards backends that are
+// inference servers, unless the backend's Fields name them. It returns a
+// [*MemberError]. External providers look after themselves: everything passes.
+func CheckMembers(body []byte, f *jsonbody.Facts, b *Backend) error {
+	if !b.API.Internal() {
+		return nil
+	}
+	for _, m := range f.Members {
+		if name := refusedMember(body, m, f.Stream); name != "" && !b.mayPass(name) {
+			return &MemberError{Name: name}
+		}
+	}
+	return nil
+}
+
+// mayPass reports whether the operator lets a member of the list pass; a nested
+// one passes with its parent.
+func (b *Backend) mayPass(name string) bool {
+	parent, _, _ := strings.Cut(name, ".")
+	return slices.ContainsFunc(b.Fields, func(field string) bool {
+		field = strings.TrimPrefix(field, "+")
+		return field == name || field == parent
+	})
+}
+
+// refusedMember returns the name of what is wrong with the member; "" if it may
+// pass.
+func refusedMember(body []byte, m jsonbody.Member, stream bool) string {
+	raw := body[m.Name.Start+1 : m.Name.End-1]
+	if slices.Contains(raw, '\\') {
+		text, err := jsonbody.Text(body, m.Name)
+		if err != nil {
+			return "?"
+		}
+		raw = []byte(text)
+	}
+	if m.Kind == jsonbody.Null {
+		return "" // the same as absent
+	}
+	if _, listed := danger[string(raw)]; listed {
+		return string(raw)
+	}
+	if _, pattern := patterns[string(raw)]; pattern && m.Value.End-m.Value.Start > maxPattern {
+		return string(raw)
+	}
+	switch string(raw) {
+	case "n":
+		if tooManyChoices(body, m, stream) {
+			return "n"
+		}
+	case "chat_template_kwargs":
+		return refusedTemplateArgument(body, m)
+	}
+	return ""
+}
+
+func tooManyChoices(body []byte, m jsonbody.Member, stream bool) bool {
+	n, err := strconv.ParseFloat(string(body[m.Value.Start:m.Value.End]), 64)
+	return err != nil || n > maxChoices || (stream && n > 1)
+}
+
+// refusedTemplateArgument allows the one argument that people need: whether the
+// model thinks.
+func refusedTemplateArgument(body []byte, m jsonbody.Member) string {
+	if m.Kind != jsonbody.Object {
+		return "chat_template_kwargs"
+	}
+	for arg := range jsonbody.Fields(body, m.Value) {
+		boolean := arg.Kind == jsonbody.True || arg.Kind == jsonbody.False
+		if !arg.Named(body, "enable_thinking") || !boolean {
+			name, err := jsonbody.Text(body, arg.Name)
+			if err != nil || !validName(name) || len(name) > 64 {
+				return "chat_template_kwargs"
+			}
+			return "chat_template_kwargs." + name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,141 @@
+package routing
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/openova-io/llm-gateway/internal/dialect"
+)
+
+// defaultAnthropicVersion is sent where the client names none.
+const defaultAnthropicVersion = "2023-06-01"
+
+// Hop is what the header of one upstream request depends on besides the
+// client's: where it goes and in whose name.
+type Hop struct {
+	Backend *Backend
+	// Key is the backend's own key; "" sends none.
+	Key string
+	// RequestID is ours. A client's is never forwarded.
+	RequestID string
+	// Dialect is that of the request as it leaves.
+	Dialect dialect.Dialect
+}
+
+// UpstreamHeader fills dst, which must be empty, with the header of a request
+// to the backend. It is an allow-list: what the backend's API does not define
+// stays here, above all every credential, identity and forwarding header of the
+// client, and whatever its Connection header names.
+//
+// Towards Anthropic: anthropic-version, anthropic-beta byte for byte, and other
+// anthropic-* members of that API but those that choose an account. Towards
+// OpenAI: openai-beta. Client metadata (User-Agent, x-stainless-*,
+// x-claude-code-*) belongs to neither API and is not passed; so is
+// Idempotency-Key, by which one client could read another's answer.
+func UpstreamHeader(dst, src http.Header, hop Hop) {
+	dst.Set("Content-Type", "application/json")
+	dst.Set("Accept", "application/json")
+	// Said aloud, or Go's transport asks for gzip, which delays events.
+	dst.Set("Accept-Encoding", "identity")
+	dst.Set("User-Agent", "llm-gateway")
+	switch hop.Backend.API {
+	case Anthropic:
+		anthropicHeader(dst, src)
+		if hop.Key != "" {
+			dst.Set("X-Api-Key", hop.Key)
+		}
+		return
+	case OpenAI:
+		if values := src.Values("Openai-Beta"); len(values) > 0 {
+			dst["Openai-Beta"] = values
+		}
+		dst.Set("X-Client-Request-Id", hop.RequestID)
+	case VLLM, OpenAICompatible:
+		dst.Set("X-Request-Id", hop.RequestID)
+	}
+	if hop.Key != "" {
+		dst.Set("Authorization", "Bearer "+hop.Key)
+	}
+}
+
+// accountWords are parts of names of headers that say on whose account a
+// request runs, or that prove it.
+var accountWords = []string{"key", "token", "auth", "secret", "cookie", "organization", "workspace", "account", "profile", "user", "dangerous"}
+
+func anthropicHeader(dst, src http.Header) {
+	for name, values := range src {
+		if strings.HasPrefix(name, "Anthropic-") && !ofAccount(name) {
+			dst[name] = values
+		}
+	}
+	if dst.Get("Anthropic-Version") == "" {
+		dst.Set("Anthropic-Version", defaultAnthropicVersion)
+	}
+}
+
+func ofAccount(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range accountWords {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxRetryAfter is the longest pause in seconds that an upstream may ask a
+// client for: the official SDKs sleep as long as they are told.
+const maxRetryAfter = 3600
+
+// ClientHeader adds to dst, the header of the answer, what the client may see
+// of a backend's: the content's type and encoding, how long to wait, and in the
+// backend's own dialect its request id, its word on retries and, with a 429,
+// its limits. Nothing else passes: no cookies, servers, redirects, CORS or
+// account ids. What dst has for a name that passes is replaced.
+func ClientHeader(dst, src http.Header, b *Backend, d dialect.Dialect, status int) {
+	for _, name := range []string{"Content-Type", "Content-Encoding"} {
+		if v := src.Get(name); v != "" {
+			dst.Set(name, v)
+		}
+	}
+	if after, ok := clampRetryAfter(src.Get("Retry-After")); ok {
+		dst.Set("Retry-After", after)
+	}
+	prefix := ""
+	switch {
+	case b.API == Anthropic && d == dialect.Anthropic:
+		prefix = "Anthropic-Ratelimit-"
+		if id := src.Get("Request-Id"); id != "" {
+			dst.Set("Request-Id", id)
+		}
+	case b.API == OpenAI && d == dialect.OpenAI:
+		prefix = "X-Ratelimit-"
+	default:
+		return
+	}
+	if v := src.Get("X-Should-Retry"); v == "true" || v == "false" {
+		dst.Set("X-Should-Retry", v)
+	}
+	if status != http.StatusTooManyRequests {
+		return
+	}
+	for name, values := range src {
+		if strings.HasPrefix(name, prefix) {
+			dst[name] = values
+		}
+	}
+}
+
+// clampRetryAfter returns whole seconds, at most an hour. A date is dropped: no
+// client of ours reads one.
+func clampRetryAfter(v string) (string, bool) {
+	seconds, err := strconv.ParseUint(v, 10, 63)
+	if err != nil {
+		if strings.Trim(v, "0123456789") == "" && v != "" {
+			return strconv.Itoa(maxRetryAfter), true
+		}
+		return "", false
+	}
+	return strconv.FormatUint(min(seconds, maxRetryAfter), 10), true
+}

@@ -115,7 +115,7 @@ func readChoice(f fields, req *Request) *apiError {
 		return nil
 	}
 	if len(req.Tools) == 0 {
-		return withParam("tool_choice", "When using `tool_choice`, `tools` must be set.")
+		return toolsMissing()
 	}
 	switch word {
 	case "auto":
@@ -140,6 +140,10 @@ func readChoice(f fields, req *Request) *apiError {
 		return withParam("tool_choice", "The tool specified in `tool_choice` does not match any of the specified `tools`")
 	}
 	return nil
+}
+
+func toolsMissing() *apiError {
+	return withParam("tool_choice", "When using `tool_choice`, `tools` must be set.")
 }
 
 // withParam is a refusal that names the parameter at its end.

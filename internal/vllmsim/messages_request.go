@@ -114,6 +114,9 @@ func readMessagesChoice(f fields, req *Request) *apiError {
 		return e
 	}
 	req.Parallel = !choice.Disabled
+	if choice.Type != "" && choice.Type != "none" && len(req.Tools) == 0 {
+		return toolsMissing()
+	}
 	switch choice.Type {
 	case "none":
 		req.Choice.Mode = ChoiceNone

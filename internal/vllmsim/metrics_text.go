@@ -66,7 +66,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 
 func (t *metricsText) gauges(m *metrics, engine Report) {
 	waiting := m.stats.Waiting + engine.Waiting
-	t.one("vllm:num_requests_running", "gauge", "Number of requests in model execution batches.", m.stats.Running-engine.Waiting)
+	t.one("vllm:num_requests_running", "gauge", "Number of requests in model execution batches.", max(0, m.stats.Running-engine.Waiting))
 	t.one("vllm:num_requests_waiting", "gauge", "Number of requests waiting to be processed.", waiting)
 	const reasons = "vllm:num_requests_waiting_by_reason"
 	t.head(reasons, "gauge", "Number of waiting requests by reason.")

@@ -80,6 +80,13 @@ func (c *client) body() string {
 	return strings.Join(c.writes, "")
 }
 
+// state returns the status that was sent, 0 for none, and how often was flushed.
+func (c *client) state() (status, flushes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status, c.flushes
+}
+
 func (c *client) count() (writes, flushes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package respw_test
+
+const raceDetector = false

@@ -39,6 +39,7 @@ type directory struct {
 	// names are all names that configuration or a backend's list spells out
 	// and that live somewhere, in the order of backends.
 	names []string
+	named map[string]struct{}
 	// spelled holds names and every other word that a metric's label may say.
 	spelled map[string]struct{}
 	learnt  map[string]map[string]Model
@@ -103,6 +104,7 @@ func (d *directory) label(asked, pattern string) string {
 func newDirectory(backends []*Backend, lists map[string][]Model, presumed []claim, words []string) *directory {
 	d := &directory{
 		public:  map[string][]place{},
+		named:   map[string]struct{}{},
 		spelled: map[string]struct{}{},
 		learnt:  map[string]map[string]Model{},
 	}
@@ -240,10 +242,9 @@ func (d *directory) addPublic(b *Backend, n PublicName, standIn bool) {
 // addName adds a name once. Spelled words that live nowhere are no names.
 func (d *directory) addName(name string) {
 	d.spelled[name] = struct{}{}
-	for _, n := range d.names {
-		if n == name {
-			return
-		}
+	if _, known := d.named[name]; known {
+		return
 	}
+	d.named[name] = struct{}{}
 	d.names = append(d.names, name)
 }

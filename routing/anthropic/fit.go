@@ -95,6 +95,9 @@ func FitForeign(dst []jsonbody.Edit, body []byte, f *jsonbody.Facts, maxTokens i
 		var blocks []jsonbody.Span
 		var gone []int
 		for span := range jsonbody.Elements(body, m.Value) {
+			if len(blocks) == maxParts {
+				return x.done() // the backend refuses it better
+			}
 			if strings.HasPrefix(word(body, span, "text"), BillingPrefix) {
 				gone = append(gone, len(blocks))
 			}

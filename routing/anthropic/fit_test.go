@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -298,4 +299,22 @@ func FuzzFit(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Bodies that clients make up must not cost more than their length.
+func TestFitIsLinear(t *testing.T) {
+	for _, tc := range []struct{ name, body string }{
+		{name: "system turns", body: `{"model":"m","messages":[` + strings.Repeat(`{"role":"system","content":"x","clear_at":"next_user_message"},`, 30000) + `{"role":"assistant","content":"x"}]}`},
+		{name: "messages beyond the API's own limit", body: `{"model":"m","messages":[` + strings.Repeat(`{"role":"system","content":"x"},`, 100001) + `{}]}`},
+		{name: "blocks", body: `{"model":"m","messages":[{"role":"assistant","content":[` + strings.Repeat(`{},`, 200000) + `{}]}]}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, raw := scan(t, tc.body)
+			began := time.Now()
+			anthropic.Fit(nil, raw, f, anthropic.Target{Model: haiku, Takes: anthropic.Assume(haiku)})
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("%d bytes took %v", len(raw), took)
+			}
+		})
+	}
 }

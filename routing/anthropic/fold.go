@@ -16,23 +16,24 @@ func (x *fitting) foldSystemTurns() {
 		return
 	}
 	behind := map[int][]byte{} // text blocks to append to a user message
+	next := x.nextUsers()
+	calling := false // the last message that stays is a call without its result
 	for i := range x.messages {
 		msg := &x.messages[i]
 		switch {
 		case msg.role != "system":
 			x.dropMembers(msg, "output_config")
-			continue
-		case !x.shown(i):
+			if !msg.removed {
+				calling = msg.role == "assistant" && msg.has("tool_use")
+			}
+		case !x.shown(msg, next[i] >= 0):
 			msg.removed = true
-			continue
-		}
-		next := x.resultBehind(i)
-		if next < 0 {
+		case calling && next[i] >= 0:
+			msg.removed = true
+			behind[next[i]] = x.appendText(behind[next[i]], msg)
+		default:
 			x.makeUser(msg)
-			continue
 		}
-		msg.removed = true
-		behind[next] = x.appendText(behind[next], msg)
 	}
 	for i := range x.messages {
 		if text := behind[i]; text != nil {
@@ -41,17 +42,29 @@ func (x *fitting) foldSystemTurns() {
 	}
 }
 
+// nextUsers returns, for each message, the index of the first user message
+// behind it; -1 if there is none.
+func (x *fitting) nextUsers() []int {
+	next := make([]int, len(x.messages))
+	user := -1
+	for i := len(x.messages) - 1; i >= 0; i-- {
+		next[i] = user
+		if x.messages[i].role == "user" {
+			user = i
+		}
+	}
+	return next
+}
+
 // shown reports whether anything of a system message is left for the model to
-// read: text that was not cleared by a later user message.
-func (x *fitting) shown(i int) bool {
-	msg := &x.messages[i]
+// read: text that no later user message cleared.
+func (x *fitting) shown(msg *message, laterUser bool) bool {
 	for _, m := range msg.members {
 		if m.Kind != jsonbody.String || !m.Named(x.body, "clear_at") {
 			continue
 		}
 		until, _ := jsonbody.Text(x.body, m.Value)
-		later := slices.ContainsFunc(x.messages[i+1:], func(m message) bool { return m.role == "user" })
-		if until == "next_user_message" && later {
+		if until == "next_user_message" && laterUser {
 			return false
 		}
 	}
@@ -59,24 +72,6 @@ func (x *fitting) shown(i int) bool {
 		return msg.content.Value.End-msg.content.Value.Start > len(`""`)
 	}
 	return msg.has("text")
-}
-
-// resultBehind returns the index of the user message whose tool results must
-// follow the assistant message right before i; -1 if i may stay.
-func (x *fitting) resultBehind(i int) int {
-	before := i - 1
-	for before >= 0 && (x.messages[before].removed || x.messages[before].role == "system") {
-		before--
-	}
-	if before < 0 || x.messages[before].role != "assistant" || !x.messages[before].has("tool_use") {
-		return -1
-	}
-	for j := i + 1; j < len(x.messages); j++ {
-		if x.messages[j].role == "user" {
-			return j
-		}
-	}
-	return -1
 }
 
 // makeUser changes the role in place and takes out what user messages lack.

@@ -41,26 +41,39 @@ func (m *message) spans() []jsonbody.Span {
 	return spans
 }
 
+// maxParts is how many messages and blocks of one body are looked at: the API
+// takes 100,000 messages, and memory must not grow with what clients make up.
+const maxParts = 100_000
+
 // readMessages finds the messages and their blocks. What has another shape than
-// the API's is left alone: the provider refuses it better.
+// the API's, or too many parts, is left alone: the provider refuses it better.
 func (x *fitting) readMessages() {
 	m, _, ok := x.member("messages")
 	if !ok {
 		return
 	}
+	parts := 0
 	for span, kind := range jsonbody.Elements(x.body, m.Value) {
 		msg := message{}
 		if kind == jsonbody.Object {
-			msg = x.readMessage(span)
+			msg = x.readMessage(span, maxParts-parts)
+		}
+		if parts += 1 + len(msg.members) + len(msg.blocks); parts >= maxParts {
+			x.messages, x.array = nil, nil
+			return
 		}
 		x.messages = append(x.messages, msg)
 		x.array = append(x.array, span)
 	}
 }
 
-func (x *fitting) readMessage(span jsonbody.Span) message {
+// readMessage reads one message and stops after that many parts.
+func (x *fitting) readMessage(span jsonbody.Span, most int) message {
 	var msg message
 	for m := range jsonbody.Fields(x.body, span) {
+		if len(msg.members) >= most {
+			return msg
+		}
 		msg.members = append(msg.members, m)
 		switch {
 		case m.Kind == jsonbody.String && m.Named(x.body, "role"):
@@ -73,6 +86,9 @@ func (x *fitting) readMessage(span jsonbody.Span) message {
 		return msg
 	}
 	for span := range jsonbody.Elements(x.body, msg.content.Value) {
+		if len(msg.blocks) >= most {
+			return msg
+		}
 		msg.blocks = append(msg.blocks, block{span: span, kind: word(x.body, span, "type")})
 	}
 	return msg

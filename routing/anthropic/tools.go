@@ -24,6 +24,9 @@ func (x *fitting) fitTools() {
 	var tools []jsonbody.Span
 	var gone []int
 	for span := range jsonbody.Elements(x.body, m.Value) {
+		if len(tools) == maxParts {
+			return
+		}
 		deferred, ok := field(x.body, span, "defer_loading")
 		if ok {
 			if deferred.Kind == jsonbody.True && !loaded[word(x.body, span, "name")] {

@@ -1,0 +1,83 @@
+package routing_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/openova-io/llm-gateway/internal/jsonbody"
+	"github.com/openova-io/llm-gateway/routing"
+)
+
+func scan(t testing.TB, body string) (*jsonbody.Facts, []byte) {
+	t.Helper()
+	f := new(jsonbody.Facts)
+	if err := jsonbody.Scan([]byte(body), f); err != nil {
+		t.Fatalf("Scan(%s): %v", body, err)
+	}
+	return f, []byte(body)
+}
+
+func TestCheckMembers(t *testing.T) {
+	big := strings.Repeat("a", 4<<10)
+	for _, tc := range []struct {
+		name, member, want string
+		fields             []string
+		api                routing.API
+	}{
+		{name: "a template", member: `"chat_template":"{{x}}"`, want: "chat_template"},
+		{name: "a template with an escaped name", member: `"chat_\u0074emplate":"{{x}}"`, want: "chat_template"},
+		{name: "a cache salt", member: `"cache_salt":"x"`, want: "cache_salt"},
+		{name: "priority", member: `"priority":-1`, want: "priority"},
+		{name: "kv transfer", member: `"kv_transfer_params":{}`, want: "kv_transfer_params"},
+		{name: "embeds", member: `"prompt_embeds":"x"`, want: "prompt_embeds"},
+		{name: "prompt logprobs", member: `"prompt_logprobs":1`, want: "prompt_logprobs"},
+		{name: "processors", member: `"logits_processors":["os.system"]`, want: "logits_processors"},
+		{name: "no end", member: `"ignore_eos":true`, want: "ignore_eos"},
+		{name: "a minimum", member: `"min_tokens":100000`, want: "min_tokens"},
+		{name: "best of", member: `"best_of":20`, want: "best_of"},
+		{name: "another upstream", member: `"api_base":"http://169.254.169.254"`, want: "api_base"},
+		{name: "fallbacks", member: `"fallbacks":["gpt-4"]`, want: "fallbacks"},
+		{name: "models", member: `"models":["gpt-4"]`, want: "models"},
+		{name: "user config", member: `"user_config":{}`, want: "user_config"},
+		{name: "a mock", member: `"mock_response":"x"`, want: "mock_response"},
+		{name: "nine answers", member: `"n":9`, want: "n"},
+		{name: "many answers in another spelling", member: `"n":1e9`, want: "n"},
+		{name: "answers that are no number", member: `"n":"many"`, want: "n"},
+		{name: "eight answers", member: `"n":8`},
+		{name: "two answers in a stream", member: `"n":2,"stream":true`, want: "n"},
+		{name: "one answer in a stream", member: `"n":1,"stream":true`},
+		{name: "a large pattern", member: `"guided_regex":"` + big + `"`, want: "guided_regex"},
+		{name: "a large structure", member: `"structured_outputs":{"regex":"` + big + `"}`, want: "structured_outputs"},
+		{name: "a small pattern", member: `"guided_regex":"(a|b)"`},
+		{name: "thinking off", member: `"chat_template_kwargs":{"enable_thinking":false}`},
+		{name: "another template argument", member: `"chat_template_kwargs":{"enable_thinking":false,"tools_in_user_message":"x"}`, want: "chat_template_kwargs.tools_in_user_message"},
+		{name: "thinking that is no boolean", member: `"chat_template_kwargs":{"enable_thinking":{"a":1}}`, want: "chat_template_kwargs.enable_thinking"},
+		{name: "an argument that must not be repeated", member: `"chat_template_kwargs":{"a\nb":1}`, want: "chat_template_kwargs"},
+		{name: "arguments that are no object", member: `"chat_template_kwargs":"x"`, want: "chat_template_kwargs"},
+		{name: "null is absent", member: `"chat_template":null,"chat_template_kwargs":null,"n":null`},
+		{name: "what vLLM knows besides", member: `"repetition_penalty":1.1,"min_p":0.05,"unheard_of":{}`},
+		{name: "allowed by the backend", member: `"chat_template":"x"`, fields: []string{"chat_template"}},
+		{name: "allowed with a plus", member: `"chat_template_kwargs":{"a":1}`, fields: []string{"+chat_template_kwargs"}},
+		{name: "another one allowed", member: `"chat_template":"x"`, fields: []string{"cache_salt"}, want: "chat_template"},
+		{name: "towards OpenAI all pass", member: `"n":9,"priority":1`, api: routing.OpenAI},
+		{name: "towards Anthropic all pass", member: `"fallbacks":[]`, api: routing.Anthropic},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.api == "" {
+				tc.api = routing.VLLM
+			}
+			f, body := scan(t, fmt.Sprintf(`{"model":"m",%s}`, tc.member))
+			err := routing.CheckMembers(body, f, &routing.Backend{API: tc.api, Fields: tc.fields})
+			var refused *routing.MemberError
+			got := ""
+			if errors.As(err, &refused) {
+				got = refused.Name
+			}
+			if got != tc.want {
+				t.Errorf("%s: refused %q, want %q", tc.member, got, tc.want)
+			}
+		})
+	}
+}

@@ -92,6 +92,7 @@ func decode(b []byte) (subject string, c change, err error) {
 	if len(d.rest) > 0 {
 		c.keep = int(d.number())
 		c.line = &line{at: d.number(), text: d.word()}
+		d.bad = d.bad || c.keep <= 0
 	}
 	if d.bad || len(d.rest) > 0 {
 		return "", change{}, errLayout

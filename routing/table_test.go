@@ -113,6 +113,7 @@ func TestResolve(t *testing.T) {
 			{Match: []string{"pinned"}, To: "compat/claude-distill"},
 		}},
 		{Name: "two", Allow: []string{"second"}},
+		{Name: "both", Allow: []string{"claude", "compat"}},
 		{Name: "named", Allow: []string{"second/llama-9"}, Default: "llama-9"},
 	}
 	table := mustTable(t, backends, tiers)
@@ -127,6 +128,7 @@ func TestResolve(t *testing.T) {
 		{name: "the label is the glob", tier: "strict", asked: "first-x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3", Upstream: "Qwen/Qwen3", Reason: routing.ReasonRule, Pattern: "first-*"}},
 		{name: "a target may name its backend", tier: "strict", asked: "pinned", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonRule, Pattern: "pinned"}},
 		{name: "explicit models beat default ones", tier: "strict", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Same: true}},
+		{name: "explicit models beat default ones where both are allowed", tier: "both", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Same: true}},
 		{name: "gpt-oss lives in the house", tier: "strict", asked: "gpt-oss-20b", want: routing.Route{Backend: "compat", Model: "gpt-oss-20b", Upstream: "gpt-oss-20b", Reason: routing.ReasonAsked, Pattern: "gpt-oss-*", Same: true}},
 		{name: "a star spans slashes", tier: "strict", asked: "Qwen/Qwen3/x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3/x", Upstream: "Qwen/Qwen3/x", Reason: routing.ReasonAsked, Pattern: "Qwen/*", Same: true}},
 		{name: "a public name is inside where its model is", tier: "strict", asked: "cheap", want: routing.Route{Backend: "claude", Model: "cheap", Upstream: "claude-haiku-4-5", Reason: routing.ReasonAsked, Pattern: "cheap", Same: true}},

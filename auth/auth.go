@@ -141,6 +141,9 @@ type Error struct {
 	// is safe to send: a word from a verified token or from configuration,
 	// never any part of a credential.
 	Detail string
+	// Want is what would have been right, where the reason has such a word:
+	// the audience of this gateway. From configuration; safe to send.
+	Want string
 	// Cause is for the log only.
 	Cause error
 }

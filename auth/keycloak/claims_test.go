@@ -66,7 +66,8 @@ func TestRules(t *testing.T) {
 		{name: "a key that was published once", sign: &attacktest.Sign{Key: "rsa-retired"}, want: bad},
 		{name: "the realm's other key", sign: &attacktest.Sign{Key: "rsa-next"}, want: bad},
 		{name: "padding", mutate: []string{"padding"}, want: bad},
-		{name: "line end inside", mutate: []string{"newline"}, want: bad},
+		{name: "line end behind it", mutate: []string{"newline"}, want: bad},
+		{name: "loose tail bits", mutate: []string{"tail-bits"}, want: bad},
 
 		{name: "exp as text", claims: with("exp", "@str:1795470000"), want: bad},
 		{name: "exp null", claims: with("exp", "@null"), want: bad},

@@ -1,12 +1,14 @@
 package keycloak_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -184,7 +186,7 @@ func TestOutage(t *testing.T) {
 		{name: "404", down: func(r *realmServer) { r.status.Store(http.StatusNotFound) }},
 		{name: "a page instead of keys", down: func(r *realmServer) { set(r, []byte("<html>")) }},
 		{name: "another document", down: func(r *realmServer) { set(r, []byte("{}")) }},
-		{name: "an endless answer", down: func(r *realmServer) { set(r, make([]byte, 300<<10)) }},
+		{name: "an endless answer", down: func(r *realmServer) { set(r, slices.Concat(*r.jwks.Load(), bytes.Repeat([]byte(" "), 300<<10))) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			realm := serveRealm(t, recordedIssuer, testdata(t, "jwks.json"))
@@ -193,6 +195,8 @@ func TestOutage(t *testing.T) {
 			v := verifierOver(t, keys, clock)
 			tokens := recordedTokens(t)
 			expect(t, v, tokens["access-pro"], "pro")
+			both := testdata(t, "jwks-rotated-both.json")
+			set(realm, both) // what a fetch would bring
 			tc.down(realm)
 			clock.pass(70 * time.Second) // past the result cache
 			expect(t, v, tokens["access-pro"], "pro")

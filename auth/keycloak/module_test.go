@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage" // the storage of the contexts below
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/openova-io/llm-gateway/auth"
 	"github.com/openova-io/llm-gateway/auth/keycloak"
@@ -178,13 +179,15 @@ func TestReloadAndRestart(t *testing.T) {
 	realm := serveRealm(t, recordedIssuer, testdata(t, "jwks.json"))
 	dir, token := t.TempDir(), recordedTokens(t)["access-pro"]
 	config := map[string]any{"realm": realm.URL, "issuer": recordedIssuer, "clients": []string{"llm-test-ropc"}}
-	begin := func() *keycloak.Module {
+	clock := clockAt(recordedAt)
+	core, logs := observer.New(zap.WarnLevel)
+	begin := func(logger *zap.Logger) *keycloak.Module {
 		t.Helper()
 		m, err := load(t, dir, config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(m.Bind(siteAt(recordedAt)), m.Start()); err != nil {
+		if err := errors.Join(m.Bind(auth.Site{Tiers: tiers, Logger: logger, Now: clock.now}), m.Start()); err != nil {
 			t.Fatal(err)
 		}
 		return m
@@ -201,7 +204,7 @@ func TestReloadAndRestart(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	first := begin()
+	first := begin(zap.NewNop())
 	verify("first", first)
 	eventually(t, "the keys are stored", func() bool {
 		entries, err := os.ReadDir(dir + "/llm_gateway/jwks")
@@ -209,13 +212,19 @@ func TestReloadAndRestart(t *testing.T) {
 	})
 	realm.status.Store(503)
 
-	second := begin()
+	second := begin(zap.New(core))
 	end(first)
 	verify("after a reload", second)
 	verify("the old configuration's last requests", first)
 	if hits := realm.hits.Load(); hits != 1 {
 		t.Errorf("%d fetches; want the one", hits)
 	}
+
+	clock.pass(11 * time.Second)
+	if _, err := second.Verify(t.Context(), bogus(1)); reasonOf(err) != auth.ReasonUnavailable {
+		t.Errorf("an unknown kid during the outage: %v", err)
+	}
+	eventually(t, "the new configuration's logger says so", func() bool { return logs.Len() == 1 })
 
 	rejected, err := load(t, dir, config)
 	if err != nil {
@@ -227,7 +236,7 @@ func TestReloadAndRestart(t *testing.T) {
 	verify("after a rejected configuration", second)
 	end(second)
 
-	restarted := begin()
+	restarted := begin(zap.NewNop())
 	verify("after a restart during the outage", restarted)
 	end(restarted)
 }

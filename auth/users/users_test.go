@@ -255,6 +255,20 @@ func TestWatch(t *testing.T) {
 		second()
 		expect("written in place", bob, "")
 
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		carol, carolSum := users.NewToken()
+		write("v1", file(aliceSum, carolSum))
+		if err := os.Chtimes(filepath.Join(dir, "v1"), info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		second()
+		expect("written again within the same tick", carol, "")
+		write("v1", file(aliceSum, bobSum))
+		second()
+
 		write("v1", file(bobSum, aliceSum)[:20])
 		second()
 		second()

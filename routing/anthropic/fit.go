@@ -57,8 +57,7 @@ func (x *fitting) fitSame() {
 		x.form = thinkingEnabled
 		x.clampBudget(asked)
 	}
-	signed := bytes.Contains(x.body, []byte(`"thinking":"`)) || bytes.Contains(x.body, []byte(`"signature"`))
-	if !signed {
+	if !x.mentionsThinking() {
 		x.edits = append(x.edits, x.thinkingEdit...)
 		return
 	}
@@ -67,6 +66,28 @@ func (x *fitting) fitSame() {
 	if slices.Contains(x.gone, index) {
 		x.target.Takes.ContextEdits = []string{clearThinking, clearToolUses, compact}
 		x.fitContext()
+	}
+}
+
+// mentionsThinking reports whether the messages may hold a thinking block, at a
+// fraction of what reading them costs. It hops from quote to quote:
+// [bytes.Index] falls back to trying every byte of a text so full of them.
+func (x *fitting) mentionsThinking() bool {
+	const needle = `"thinking"`
+	m, _, ok := x.member("messages")
+	if !ok {
+		return false
+	}
+	rest := x.body[m.Value.Start:m.Value.End]
+	for {
+		i := bytes.IndexByte(rest, '"')
+		if i < 0 || len(rest)-i < len(needle) {
+			return false
+		}
+		if rest = rest[i:]; string(rest[:len(needle)]) == needle {
+			return true
+		}
+		rest = rest[1:]
 	}
 }
 

@@ -166,6 +166,13 @@ type AuthQuota struct {
 
 	// Switch the page at GET / off.
 	OnboardingOff bool `json:"onboarding_off,omitempty"`
+
+	// The next handler is llm_model_route: it resolves the route before the
+	// charge is taken, and completes /quota, /v1/models and /readyz. The
+	// llm_gateway block sets it. Default: this handler takes the charge itself.
+	Routed bool `json:"routed,omitempty"`
+
+	authQuotaState
 }
 
 // ModelRoute is the handler `llm_model_route`: which model, on which backend?
@@ -177,4 +184,12 @@ type ModelRoute struct {
 	// The plans; see llm_auth_quota. Default: the mission's three tiers and
 	// routes, derived from the backends by API.
 	Tiers []Tier `json:"tiers,omitempty"`
+
+	modelRouteState
+}
+
+// App is what sites and reloads share. It needs no configuration; the global
+// option of the same name gives defaults to every llm_gateway block.
+type App struct {
+	appState
 }

@@ -1,0 +1,128 @@
+package llmgateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/openova-io/llm-gateway/internal/apierr"
+	"github.com/openova-io/llm-gateway/internal/jsonbody"
+	"github.com/openova-io/llm-gateway/quota"
+)
+
+// serveAlone serves routes that operators compose themselves: llm_auth_quota
+// takes the charge by itself and whatever stands behind it answers. A status
+// of 400 and above gives the charge back.
+func (h *AuthQuota) serveAlone(w http.ResponseWriter, r *http.Request, a *admission, next caddyhttp.Handler) error {
+	if e := a.reserve(r.Context()); e != nil {
+		return a.refuse(w, r, e)
+	}
+	a.setPlaceholders(r)
+	body := a.body.open([][]byte{a.body.bytes})
+	defer body.Close()
+	setBody(r, body, int64(len(a.body.bytes)))
+	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	err := next.ServeHTTP(seen, r)
+	return h.concludeAlone(w, r, a, seen, err)
+}
+
+// concludeAlone ends the charge by what the next handler answered.
+func (h *AuthQuota) concludeAlone(w http.ResponseWriter, r *http.Request, a *admission, seen *statusWriter, err error) error {
+	a.outcome.status = seen.status
+	switch {
+	case a.settled:
+		return err // llm_model_route stood behind and has ended it
+	case err != nil && seen.status == 0:
+		return a.refuse(w, r, handlerRefusal(a, err))
+	case r.Context().Err() != nil && seen.status == 0:
+		a.outcome.word, a.outcome.status = "client_gone", statusClientGone
+		a.giveBack(r.Context(), quota.Abandon, "refunded: client left before the answer")
+	case seen.status >= http.StatusBadRequest || err != nil:
+		a.outcome.word = "upstream_error"
+		a.giveBack(r.Context(), quota.GiveBack, "refunded: upstream "+strconv.Itoa(seen.status))
+	default:
+		a.outcome.word = "ok"
+		a.keep("answered")
+	}
+	return err
+}
+
+// handlerRefusal words a Caddy error. Its text may name internal addresses and
+// is never sent.
+func handlerRefusal(a *admission, err error) *apierr.Error {
+	var status caddyhttp.HandlerError
+	if errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
+		return apierr.NotFound("POST", a.endpoint.path)
+	}
+	return apierr.BackendDown(a.facts.Model).Because(err)
+}
+
+// serveNext lets the next handler run the model that the table chose: for
+// operators who compose llm_model_route with a proxy of their own.
+func (h *ModelRoute) serveNext(w http.ResponseWriter, r *http.Request, a *admission, next caddyhttp.Handler) error {
+	if e := a.reserve(r.Context()); e != nil {
+		return a.refuse(w, r, e)
+	}
+	a.setPlaceholders(r)
+	pieces := jsonbody.Pieces(nil, a.body.bytes, a.facts.ReplaceModel(nil, a.route.Upstream))
+	var length int64
+	for _, p := range pieces {
+		length += int64(len(p))
+	}
+	body := a.body.open(pieces)
+	defer body.Close()
+	setBody(r, body, length)
+	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	err := next.ServeHTTP(seen, r)
+	return a.site.concludeAlone(w, r, a, seen, err)
+}
+
+// setPlaceholders tells the handlers behind what was decided: {vars.llm_tier},
+// {vars.llm_subject}, {vars.llm_model_from}, {vars.llm_model},
+// {vars.llm_backend}.
+func (a *admission) setPlaceholders(r *http.Request) {
+	ctx := r.Context()
+	caddyhttp.SetVar(ctx, "llm_tier", a.principal.Tier)
+	caddyhttp.SetVar(ctx, "llm_subject", a.principal.Subject)
+	caddyhttp.SetVar(ctx, "llm_model_from", a.facts.Model)
+	if a.routed {
+		caddyhttp.SetVar(ctx, "llm_model", a.route.Upstream)
+		caddyhttp.SetVar(ctx, "llm_backend", a.route.Backend)
+	}
+}
+
+// setBody replaces the body of a request. All of these belong together: a
+// trailer alone would turn the fixed length back into chunks.
+func setBody(r *http.Request, body io.ReadCloser, length int64) {
+	r.Body = body
+	r.ContentLength = length
+	r.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	r.TransferEncoding = nil
+	r.Trailer = nil
+	r.GetBody = nil
+}
+
+// statusWriter remembers the status that a handler sent.
+type statusWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriterWrapper.Write(p)
+}

@@ -1,0 +1,140 @@
+package llmgateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/openova-io/llm-gateway/auth"
+	"github.com/openova-io/llm-gateway/quota"
+)
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "llm_gateway",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision implements caddy.Provisioner. It does no I/O.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	return metrics.register(ctx.GetMetricsRegistry())
+}
+
+// Start implements caddy.App: from here on background work runs.
+func (a *App) Start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.verifiers {
+		if err := g.Start(); err != nil {
+			return fmt.Errorf("starting verifier: %w", err)
+		}
+		a.started = append(a.started, g)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.stopLearning = cancel
+	for _, l := range a.learners {
+		go l.run(ctx)
+	}
+	return nil
+}
+
+// Stop implements caddy.App. Charges of requests that still run are settled by
+// the engine, which lives on while anybody holds it.
+func (a *App) Stop() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopLearning != nil {
+		a.stopLearning()
+	}
+	var errs []error
+	for _, g := range a.started {
+		errs = append(errs, g.Stop())
+	}
+	a.started = nil
+	return errors.Join(errs...)
+}
+
+// addVerifier hands a bound verifier to the app, which starts and stops it.
+func (a *App) addVerifier(g auth.Guest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.verifiers = append(a.verifiers, g)
+}
+
+// addLearner hands over a backend whose models are asked for in the background.
+func (a *App) addLearner(l *learner) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.learners = append(a.learners, l)
+}
+
+// engines holds one quota engine per set of counters. An engine outlives the
+// configuration that brought it: charges opened before a reload are settled
+// through it, and the next configuration finds it here.
+var engines = caddy.NewUsagePool()
+
+// pooledEngine is an engine in the pool.
+type pooledEngine struct{ *quota.Engine }
+
+// settleGrace is how long an engine may take to write what is still queued
+// when the last configuration that uses it is gone. Kubernetes and Caddy's own
+// grace period are longer.
+const settleGrace = 5 * time.Second
+
+// Destruct implements caddy.Destructor.
+func (p pooledEngine) Destruct() error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleGrace)
+	defer cancel()
+	return p.Stop(ctx)
+}
+
+// leaseEngine returns the engine of the counters that key names.
+func leaseEngine(key string, store quota.Store, logger *zap.Logger) (*quota.Engine, error) {
+	value, _, err := engines.LoadOrNew(key, func() (caddy.Destructor, error) {
+		e, err := quota.NewEngine(quota.Options{Store: store, Now: time.Now, Logger: logger})
+		if err != nil {
+			return nil, err
+		}
+		e.Start()
+		return pooledEngine{e}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the quota engine: %w", err)
+	}
+	return value.(pooledEngine).Engine, nil
+}
+
+// openCharges sums what all engines hold open, for the metric.
+func openCharges() float64 {
+	var n int64
+	engines.Range(func(_, value any) bool {
+		n += value.(pooledEngine).Open()
+		return true
+	})
+	return float64(n)
+}
+
+// appState is what an App holds beside its configuration.
+type appState struct {
+	logger *zap.Logger
+
+	mu           sync.Mutex
+	verifiers    []auth.Guest
+	started      []auth.Guest
+	learners     []*learner
+	stopLearning context.CancelFunc
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

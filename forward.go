@@ -74,6 +74,10 @@ func (h *ModelRoute) forward(w http.ResponseWriter, r *http.Request, a *admissio
 			// The answer begins: the prompt is not needed any more.
 			a.body.release()
 			h.answerHeader(dst, src, a, u, status)
+			// With its length a plain answer that breaks off is seen to.
+			if length := src["Content-Length"]; len(length) == 1 && len(src["Content-Encoding"]) == 0 {
+				dst["Content-Length"] = length
+			}
 		},
 	})
 	defer rw.Release()
@@ -143,8 +147,8 @@ type verdict struct {
 	respw.Outcome
 	prepared *prepared
 	err      error
-	aborted bool
-	ctx     context.Context //nolint:containedctx // lives as long as the attempt
+	aborted  bool
+	ctx      context.Context //nolint:containedctx // lives as long as the attempt
 }
 
 // conclude ends the charge and, where nothing was sent yet, answers.

@@ -3,15 +3,18 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/openova-io/llm-gateway/internal/vllmsim"
 )
 
 // devCaddyfile returns the Caddyfile that dev runs. --print-config shows it, so
 // it is written as a person would.
 func devCaddyfile(listen, dir string, model *devModel) []byte {
+	host, port, _ := net.SplitHostPort(listen) // checked with the flags
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `{
 	admin %s
@@ -21,7 +24,7 @@ func devCaddyfile(listen, dir string, model *devModel) []byte {
 	storage file_system %s
 	log default {
 		output stderr
-		level WARN
+		level ERROR
 	}
 	log requests {
 		output file %s
@@ -29,7 +32,8 @@ func devCaddyfile(listen, dir string, model *devModel) []byte {
 	}
 }
 
-http://%s {
+http://:%s {
+	bind %s
 	handle /metrics {
 		metrics
 	}
@@ -42,7 +46,7 @@ http://%s {
 				native_messages
 			}
 `, quoted("unix/"+filepath.Join(dir, "admin.sock")+"|0600"), quoted(filepath.Join(dir, "caddy")), quoted(filepath.Join(dir, "requests.log")),
-		listen, quoted(filepath.Join(dir, usersFile)), quoted(filepath.Join(dir, "quota")), model.url, models(model))
+		port, host, quoted(filepath.Join(dir, usersFile)), quoted(filepath.Join(dir, "quota")), model.url, models(model))
 	if model.names[0] != vllmsim.DefaultModel {
 		writeTiers(&b, model.names[0])
 	}

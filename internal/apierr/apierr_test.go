@@ -314,8 +314,8 @@ func TestSpan(t *testing.T) {
 		0: "1 s", 6500 * time.Millisecond: "7 s", time.Minute: "1 min", 12*time.Minute + 30*time.Second: "12 min",
 		5*time.Hour + 12*time.Minute: "5 h 12 min", 2 * time.Hour: "2 h", 76 * time.Hour: "3 d 4 h",
 	} {
-		if got := span(d); got != want {
-			t.Errorf("span(%s) = %q, want %q", d, got, want)
+		if got := Span(d); got != want {
+			t.Errorf("Span(%s) = %q, want %q", d, got, want)
 		}
 	}
 }

@@ -60,9 +60,9 @@ var periods = map[string]struct{ title, adverb string }{
 
 func waitText(in SpentInfo, left time.Duration) string {
 	if in.Period == "minute" {
-		return fmt.Sprintf("%d %s a minute on %s; try again in %s.", in.Limit, in.Unit, word(in.Tier, 64), span(left))
+		return fmt.Sprintf("%d %s a minute on %s; try again in %s.", in.Limit, in.Unit, word(in.Tier, 64), Span(left))
 	}
-	return fmt.Sprintf("%s · resets in %s.", usedUp(in), span(left))
+	return fmt.Sprintf("%s · resets in %s.", usedUp(in), Span(left))
 }
 
 func spentText(in SpentInfo, left time.Duration) string {
@@ -73,7 +73,7 @@ func spentText(in SpentInfo, left time.Duration) string {
 			at += " = " + local.Format(layout) + " " + in.Zone.String()
 		}
 	}
-	return fmt.Sprintf("%s · resets %s (in %s)", usedUp(in), at, span(left)) + linked(" · see ", in.Base, "/quota", "")
+	return fmt.Sprintf("%s · resets %s (in %s)", usedUp(in), at, Span(left)) + linked(" · see ", in.Base, "/quota", "")
 }
 
 // usedUp says what was used up, with the numbers.

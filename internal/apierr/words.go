@@ -85,8 +85,8 @@ func linked(lead, base, page, bare string) string {
 	return lead + strings.TrimRight(base, "/") + page
 }
 
-// span says a duration as people do: "7 s", "12 min", "5 h 12 min", "3 d 4 h".
-func span(d time.Duration) string {
+// Span says a duration as people do: "7 s", "12 min", "5 h 12 min", "3 d 4 h".
+func Span(d time.Duration) string {
 	s := int64((d + time.Second - 1) / time.Second)
 	pair := func(big int64, unit string, small int64, of string) string {
 		out := strconv.FormatInt(big, 10) + " " + unit

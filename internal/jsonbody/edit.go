@@ -75,26 +75,43 @@ func (f *Facts) Append(name string, raw []byte) Edit {
 	return Edit{Span: Span{end, end}, Text: text}
 }
 
-// Apply appends body to dst with the edits made. Bytes outside the edits stay as
-// they are. edits are sorted in place; insertions at one place keep their order.
-// Edits that overlap are a fault of the caller and panic.
+// Apply appends body to dst with the edits made, as [Pieces] does.
 func Apply(dst, body []byte, edits []Edit) []byte {
-	slices.SortStableFunc(edits, func(a, b Edit) int {
-		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
-	})
 	grown := len(body)
 	for _, e := range edits {
 		grown += len(e.Text)
 	}
 	dst = slices.Grow(dst, grown)
+	for _, piece := range Pieces(nil, body, edits) {
+		dst = append(dst, piece...)
+	}
+	return dst
+}
+
+// Pieces appends to dst what the edited body consists of, in order: parts of
+// body and texts of edits. So a body of megabytes is edited without a copy of
+// it. Bytes outside the edits stay as they are. edits are sorted in place;
+// insertions at one place keep their order. Edits that overlap are a fault of
+// the caller and panic.
+func Pieces(dst [][]byte, body []byte, edits []Edit) [][]byte {
+	slices.SortStableFunc(edits, func(a, b Edit) int {
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
+	})
 	done := 0
 	for _, e := range edits {
 		if e.Span.Start < done || e.Span.End < e.Span.Start || e.Span.End > len(body) {
 			panic("jsonbody: internal error: edits overlap or lie outside the body")
 		}
-		dst = append(dst, body[done:e.Span.Start]...)
-		dst = append(dst, e.Text...)
+		if e.Span.Start > done {
+			dst = append(dst, body[done:e.Span.Start])
+		}
+		if len(e.Text) > 0 {
+			dst = append(dst, e.Text)
+		}
 		done = e.Span.End
 	}
-	return append(dst, body[done:]...)
+	if done < len(body) {
+		dst = append(dst, body[done:])
+	}
+	return dst
 }

@@ -258,7 +258,7 @@ func (w *Window) check() error {
 	case FirstUse:
 		bounds = w.From > 0
 	case Rate:
-		bounds = w.From > 0 && w.To > 0
+		bounds = w.From > 0 && w.To > 0 && max(w.To, w.Amount) <= maxAmount/w.From
 	}
 	if !bounds || w.From > maxAmount || w.To > maxAmount {
 		return fmt.Errorf("quota: window %q: kind %q has no bucket from %d to %d", w.Name, w.Kind, w.From, w.To)

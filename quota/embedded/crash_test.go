@@ -76,16 +76,16 @@ func TestKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		kill := time.AfterFunc(time.Duration(30+trial*17)*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		var reserved, settled int64
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if strings.HasPrefix(lines.Text(), "r ") {
-				reserved++
+				if reserved++; reserved == 10 {
+					time.AfterFunc(time.Duration(trial*17)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+				}
 			} else {
 				settled++
 			}
 		}
-		kill.Stop()
 		_ = cmd.Wait()
 
 		s := open(t, dir, time.Now)

@@ -56,3 +56,11 @@ func (s *Store) Subjects() int {
 
 // DropDead is what the background does once a minute.
 func (s *Store) DropDead() { s.dropDead() }
+
+// Due reports whether the next reservation of the subject looks for ended
+// leases.
+func (s *Store) Due(subject string) bool {
+	sh, r := s.lock(subject)
+	defer sh.mu.Unlock()
+	return r.due(s.now().UnixMilli())
+}

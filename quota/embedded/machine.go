@@ -21,7 +21,7 @@ const (
 // the floor of the charge and remembers the reservation for a late settle.
 func sweep(r *record, now int64) change {
 	var c change
-	if r.next == 0 || r.next > now {
+	if !r.due(now) {
 		return c
 	}
 	for id, v := range r.reservations {

@@ -129,6 +129,19 @@ func (r *record) count(id string, n int64) {
 	}
 }
 
+// due reports whether a reservation may have ended.
+func (r *record) due(now int64) bool { return r.next != 0 && r.next <= now }
+
+// swept says that all leases that had ended were dealt with.
+func (r *record) swept() {
+	r.next = 0
+	for _, v := range r.reservations {
+		if r.next == 0 || v.expiry < r.next {
+			r.next = v.expiry
+		}
+	}
+}
+
 // addLine trims only when twice as many lines are there: trimming copies.
 func (r *record) addLine(l line, keep int) {
 	if l.at <= r.lastLine() {

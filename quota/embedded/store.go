@@ -100,9 +100,12 @@ func (s *Store) Reserve(_ context.Context, req *quota.Request) (quota.Decision, 
 	if status, barred := r.barred(req, now); barred {
 		return quota.Decision{Status: status, Now: now}, nil
 	}
-	c := sweep(r, now)
-	if err := s.commit(sh, req.Subject, r, &c); err != nil {
-		return quota.Decision{}, fmt.Errorf("reserve: %w", err)
+	if r.due(now) {
+		c := sweep(r, now)
+		if err := s.commit(sh, req.Subject, r, &c); err != nil {
+			return quota.Decision{}, fmt.Errorf("reserve: %w", err)
+		}
+		r.swept()
 	}
 	d, c := decide(r, req, now)
 	if err := s.commit(sh, req.Subject, r, &c); err != nil {

@@ -65,6 +65,28 @@ func TestLeaseEndsOnTheDot(t *testing.T) {
 	}
 }
 
+// A lease that was renewed past its first end must not be looked for again at
+// every request.
+func TestSweepLooksAhead(t *testing.T) {
+	c := newClock()
+	s := open(t, t.TempDir(), c.now)
+	req := charge("a")
+	req.Lease = time.Minute
+	reserve(t, s, req)
+	if _, err := s.Renew(t.Context(), []quota.Lease{{ID: "a", Subject: alice, Lease: time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(2 * time.Minute)
+	reserve(t, s, charge("b"))
+	if s.Due(alice) {
+		t.Error("a sweep is due again right after one")
+	}
+	c.advance(time.Hour)
+	if !s.Due(alice) {
+		t.Error("no sweep is due when the renewed lease has ended")
+	}
+}
+
 // A settle may be late by ten minutes; after that the id is forgotten.
 func TestLateSettleIsAwaited(t *testing.T) {
 	for _, tc := range []struct {

@@ -138,10 +138,13 @@ func malformed(t *testing.T, a, _ quota.Store) {
 		"an empty bucket":         func(r *quota.Request) { r.Windows[0].To = r.Windows[0].From },
 		"an unknown kind":         func(r *quota.Request) { r.Windows[0].Kind = 'z' },
 		"a rate of no time":       func(r *quota.Request) { r.Windows[0].Kind = quota.Rate; r.Windows[0].From = 0 },
-		"a window twice":          func(r *quota.Request) { r.Windows = append(r.Windows, r.Windows[0]) },
-		"no lease":                func(r *quota.Request) { r.Lease = 0 },
-		"an id with a blank":      func(r *quota.Request) { r.ID = "a b" },
-		"a subject with a brace":  func(r *quota.Request) { r.Subject = "a}b" },
+		"a rate beyond exact numbers": func(r *quota.Request) {
+			r.Windows[0].Kind, r.Windows[0].From, r.Windows[0].To = quota.Rate, 1<<26, 1<<26
+		},
+		"a window twice":         func(r *quota.Request) { r.Windows = append(r.Windows, r.Windows[0]) },
+		"no lease":               func(r *quota.Request) { r.Lease = 0 },
+		"an id with a blank":     func(r *quota.Request) { r.ID = "a b" },
+		"a subject with a brace": func(r *quota.Request) { r.Subject = "a}b" },
 	} {
 		req := request(newSubject(), good)
 		change(req)

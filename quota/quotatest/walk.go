@@ -138,6 +138,9 @@ func (w *walk) reserve(r *quota.Request) string {
 	if got.Status == quota.OK {
 		w.known = append(w.known, r)
 	}
+	if r.Lease == ending {
+		time.Sleep(3 * ending)
+	}
 	return what
 }
 
@@ -150,14 +153,14 @@ func blur(ms int64) int64 {
 	return ms
 }
 
-// endLease makes a reservation whose lease has ended for both stores when the
-// next step comes.
+// ending is a lease that has ended for both stores when the next step comes.
+const ending = time.Millisecond
+
+// endLease makes a reservation and waits until its lease has ended.
 func (w *walk) endLease(subject string) string {
 	r := w.request(subject)
-	r.Lease = time.Millisecond
-	what := w.reserve(r)
-	time.Sleep(3 * time.Millisecond)
-	return what + ", lease ended"
+	r.Lease = ending
+	return w.reserve(r) + ", lease ended"
 }
 
 func (w *walk) renew() string {

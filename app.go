@@ -89,17 +89,36 @@ type pooledEngine struct{ *quota.Engine }
 // grace period are longer.
 const settleGrace = 5 * time.Second
 
-// Destruct implements caddy.Destructor.
+// Destruct implements caddy.Destructor. Streams that outlive the configuration
+// still hold charges whose leases must be prolonged: the engine stops with the
+// last of them.
 func (p pooledEngine) Destruct() error {
+	if p.Open() == 0 {
+		return p.stop()
+	}
+	go func() {
+		for p.Open() > 0 {
+			time.Sleep(drainPoll)
+		}
+		_ = p.stop() // what it could not write, the leases end
+	}()
+	return nil
+}
+
+func (p pooledEngine) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleGrace)
 	defer cancel()
 	return p.Stop(ctx)
 }
 
+// drainPoll is how often an engine that nobody configures any more looks
+// whether its last stream has ended.
+const drainPoll = time.Second
+
 // leaseEngine returns the engine of the counters that key names.
-func leaseEngine(key string, store quota.Store, logger *zap.Logger) (*quota.Engine, error) {
+func leaseEngine(key string, options quota.Options) (*quota.Engine, error) {
 	value, _, err := engines.LoadOrNew(key, func() (caddy.Destructor, error) {
-		e, err := quota.NewEngine(quota.Options{Store: store, Now: time.Now, Logger: logger})
+		e, err := quota.NewEngine(options)
 		if err != nil {
 			return nil, err
 		}

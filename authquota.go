@@ -145,11 +145,14 @@ func (h *AuthQuota) provisionQuota(ctx caddy.Context) error {
 		return fmt.Errorf("quota: %T is not a store", loaded)
 	}
 	h.quota = guest
-	engine, err := leaseEngine(guest.Key(), guest.Store(), h.logger)
+	key := guest.Key() + " " + time.Duration(h.Lease).String()
+	engine, err := leaseEngine(key, quota.Options{
+		Store: guest.Store(), Now: h.now, Logger: h.logger, Lease: time.Duration(h.Lease),
+	})
 	if err != nil {
 		return err
 	}
-	h.engineKey, h.engine = guest.Key(), engine
+	h.engineKey, h.engine = key, engine
 	return nil
 }
 

@@ -167,6 +167,11 @@ type AuthQuota struct {
 	// Switch the page at GET / off.
 	OnboardingOff bool `json:"onboarding_off,omitempty"`
 
+	// How long a charge outlives a gateway that was killed before it comes
+	// back. Running requests prolong theirs, so an answer may take longer.
+	// Default: 60s.
+	Lease caddy.Duration `json:"lease,omitempty"`
+
 	// The next handler is llm_model_route: it resolves the route before the
 	// charge is taken, and completes /quota, /v1/models and /readyz. The
 	// llm_gateway block sets it. Default: this handler takes the charge itself.

@@ -68,7 +68,10 @@ func windowUsage(l *Limit, w *Window, rec Record) WindowUsage {
 	if c, ok := rec.Windows[w.Name]; ok && c.End > rec.Now {
 		// The store keeps the end that a running bucket was opened with, whatever
 		// the plan says today.
-		from, to, stored = c.Start, c.End, c.Used
+		stored = c.Used
+		if c.End != to {
+			from, to = c.Start, c.End
+		}
 		// Requests that an earlier bucket admitted are running, but not in this one.
 		u.Reserved = min(c.Reserved, stored)
 	}

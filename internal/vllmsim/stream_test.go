@@ -273,12 +273,14 @@ func TestQueueLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second gets its headers at once and waits for events.
-	second, events := open(t, t.Context(), srv.URL, "/v1/messages", messageBody("[[sim n=1]]", streamed))
+	patient, give := context.WithTimeout(t.Context(), 20*time.Second)
+	defer give()
+	second, events := open(t, patient, srv.URL, "/v1/messages", messageBody("[[sim n=1]]", streamed))
 	if second.StatusCode != 200 {
 		t.Fatalf("status %d of a queued stream", second.StatusCode)
 	}
 	until(t, s, "one waiting", func(st Stats) bool { return st.Running == 1 && st.Waiting == 1 })
-	third, body := open(t, t.Context(), srv.URL, "/v1/messages", messageBody("hi"))
+	third, body := open(t, patient, srv.URL, "/v1/messages", messageBody("hi"))
 	text, err := io.ReadAll(body)
 	want := readRecording(t, "C9-err-503-queue-full").answer()
 	if err != nil || third.StatusCode != want.status || string(text) != want.body || third.Header.Get("Retry-After") != "" {
@@ -289,4 +291,17 @@ func TestQueueLimit(t *testing.T) {
 		t.Errorf("after the first left the second got %q, %v", line, err)
 	}
 	until(t, s, "the end", func(st Stats) bool { return st.Running == 0 && st.Finished == 1 && st.Rejected == 1 })
+}
+
+// An answer that nobody waits for is not made up of what there was of it.
+func TestNothingForNobody(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, "POST", "/v1/messages", strings.NewReader(string(messageBody("hi"))))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	New(Options{}).ServeHTTP(w, r)
+	if w.Body.Len() != 0 {
+		t.Errorf("a client that is gone was answered %s", w.Body)
+	}
 }

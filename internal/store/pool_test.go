@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,14 +12,19 @@ import (
 
 // conn is a store that knows when it was used and whether it was closed.
 type conn struct {
-	used   time.Time
-	closed bool
+	used   atomic.Int64 // Unix ms
+	closed atomic.Bool
 }
 
-func (c *conn) LastUse() time.Time { return c.used }
-func (c *conn) Close() error       { c.closed = true; return nil }
+func (c *conn) LastUse() time.Time { return time.UnixMilli(c.used.Load()) }
+func (c *conn) Close() error       { c.closed.Store(true); return nil }
+func (c *conn) use()               { c.used.Store(time.Now().UnixMilli()) }
 
-func open() (*conn, error) { return &conn{used: time.Now()}, nil }
+func open() (*conn, error) {
+	c := new(conn)
+	c.use()
+	return c, nil
+}
 
 func TestPoolSharesByKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -33,12 +39,12 @@ func TestPoolSharesByKey(t *testing.T) {
 		}
 		p.Release("k")
 		time.Sleep(time.Hour)
-		if a.closed {
+		if a.closed.Load() {
 			t.Error("closed while a configuration holds it")
 		}
 		p.Release("k")
 		time.Sleep(time.Hour)
-		if !a.closed {
+		if !a.closed.Load() {
 			t.Error("still open an hour after the last configuration left")
 		}
 	})
@@ -51,13 +57,13 @@ func TestPoolKeepsStoreThatOldRequestsUse(t *testing.T) {
 		p.Release("k")
 		for range 10 {
 			time.Sleep(20 * time.Second)
-			c.used = time.Now() // a stream renews its lease
+			c.use() // a stream renews its lease
 		}
-		if c.closed {
+		if c.closed.Load() {
 			t.Fatal("closed under a running stream")
 		}
 		time.Sleep(time.Minute + time.Second)
-		if !c.closed {
+		if !c.closed.Load() {
 			t.Error("open after a quiet minute")
 		}
 	})
@@ -74,14 +80,14 @@ func TestPoolTakesUpDrainingStore(t *testing.T) {
 			t.Fatal("a second store was opened beside one that drains")
 		}
 		time.Sleep(time.Hour)
-		if a.closed {
+		if a.closed.Load() {
 			t.Error("the old timer closed a store in use")
 		}
 		p.Release("k")
 		p.Release("k") // one too many: must not disturb the next holder
 		_, _, _ = p.Acquire("k", open)
 		time.Sleep(time.Hour)
-		if a.closed {
+		if a.closed.Load() {
 			t.Error("closed while held after an extra Release")
 		}
 		p.Release("k")

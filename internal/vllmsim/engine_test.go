@@ -49,7 +49,7 @@ func TestSentences(t *testing.T) {
 	}{
 		{name: "create", prompt: "Create a file hello.txt with the text hi", tools: agentTools("Bash", "Write"), call: "Write", args: `{"file_path": "/home/ann/my app/hello.txt", "content": "hi"}`},
 		{name: "create, quoted", prompt: "Please write a new file named `a/b.md` containing \"x, \\\"y\\\"\".", tools: agentTools("Write"), call: "Write", args: `{"file_path": "/home/ann/my app/a/b.md", "content": "x, \\\"y\\\""}`},
-		{name: "an absolute name stays", prompt: "create file /tmp/x with the content 1", tools: agentTools("Write"), call: "Write", args: `{"file_path": "/tmp/x", "content": "1"}`},
+		{name: "an absolute name stays", prompt: "create file /srv/x with the content 1", tools: agentTools("Write"), call: "Write", args: `{"file_path": "/srv/x", "content": "1"}`},
 		{name: "create without Write", prompt: "Create a file hello.txt with the text it's", tools: agentTools("Bash"), call: "Bash", args: `{"command": "echo 'it'\\''s' > '/home/ann/my app/hello.txt'", "description": "Asked for by the prompt"}`},
 		{name: "create, then done", prompt: "Create a file hello.txt with the text hi", tools: agentTools("Write"), rounds: 1, text: "The tool answered: done 1 ("},
 		{name: "create without tools", prompt: "Create a file hello.txt with the text hi", text: "The simulator understood that, but the request offers no tool"},

@@ -16,9 +16,8 @@ import (
 // gateway's own log a file, and /metrics is served beside it.
 func (s *Site) caddyfile() string {
 	https := "auto_https disable_redirects\n\tskip_install_trust"
-	issuer := "\ttls internal\n"
 	if strings.HasPrefix(s.Address, "http://") {
-		https, issuer = "auto_https off", ""
+		https = "auto_https off"
 	}
 	return fmt.Sprintf(`{
 	admin %s
@@ -38,7 +37,8 @@ func (s *Site) caddyfile() string {
 }
 
 %s {
-%s%s
+	bind 127.0.0.1
+%s
 	handle /metrics {
 		metrics
 	}
@@ -49,7 +49,7 @@ func (s *Site) caddyfile() string {
 	}
 }
 `, quoted("unix/"+filepath.Join(s.Dir, "admin.sock")+"|0600"), https, quoted(filepath.Join(s.Dir, "storage")),
-		quoted(filepath.Join(s.Dir, "requests.log")), s.Globals, s.Address, issuer, s.Beside, s.Block)
+		quoted(filepath.Join(s.Dir, "requests.log")), s.Globals, s.Address, s.Beside, s.Block)
 }
 
 // quoted writes a path as one token.

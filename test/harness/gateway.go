@@ -19,8 +19,9 @@ type Site struct {
 	Globals string
 	// Beside are further lines of the site, before the gateway. Default: none.
 	Beside string
-	// Address is the site's address. Default: http:// and a free loopback
-	// port. An https address gets certificates of Caddy's internal issuer.
+	// Address is the site's address, of this machine: nothing listens beyond
+	// loopback. Default: http:// and a free port. For https://localhost:<port>
+	// Caddy takes certificates of its internal issuer.
 	Address string
 	// Env is added to the environment, which is otherwise the test's own
 	// without the variables that the gateway reads. Default: none.

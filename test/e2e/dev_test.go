@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openova-io/llm-gateway/test/harness"
+)
+
+// dev is a running `caddy llm-gateway dev`.
+type dev struct {
+	*harness.Process
+	url   string
+	token map[string]string // by plan
+}
+
+// startDev starts dev on a directory and waits for the first streamed answer;
+// took is the time from the command to there.
+func startDev(t *testing.T, address, dir string) (d *dev, took time.Duration) {
+	t.Helper()
+	cmd := exec.Command(harness.Binary(t), "llm-gateway", "dev", "--listen", address, "--data", dir)
+	cmd.Env = harness.CleanEnv()
+	start := time.Now()
+	d = &dev{Process: harness.Start(t, cmd), url: "http://" + address}
+	harness.Poll(t, 30*time.Second, "the first answer of dev", func() error {
+		text, err := os.ReadFile(filepath.Join(dir, "tokens.json"))
+		if err != nil {
+			return err
+		}
+		d.token = nil
+		if err := json.Unmarshal(text, &d.token); err != nil {
+			return err
+		}
+		return firstDelta(d.url, d.token["enterprise"])
+	})
+	return d, time.Since(start)
+}
+
+func TestDevStartsFromNothing(t *testing.T) {
+	address, dir := harness.Address(t), filepath.Join(harness.Dir(t), "data")
+	first, took := startDev(t, address, dir)
+	t.Logf("dev: %.2f s from the command to the first streamed text", took.Seconds())
+
+	info, err := os.Stat(filepath.Join(dir, "tokens.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("tokens.json: %v, %v; want mode 0600", info.Mode(), err)
+	}
+	spend(t, first.url, first.token["free"], 3)
+	if a := call(t, "GET", first.url+"/metrics", "", ""); !strings.Contains(a.body, `gateway_requests_total{tier="free"} 3`) {
+		t.Errorf("/metrics of dev does not count three requests of free:\n%s", grep(a.body, "gateway_requests_total"))
+	}
+	for plan, token := range first.token {
+		if !strings.Contains(first.Tail(100), token) {
+			t.Errorf("dev did not print the token of %s", plan)
+		}
+	}
+	first.Stop()
+
+	second, took := startDev(t, address, dir)
+	t.Logf("dev: %.2f s at the second start", took.Seconds())
+	for plan, token := range first.token {
+		if second.token[plan] != token {
+			t.Errorf("the second start made another token for %s", plan)
+		}
+	}
+	wantUsed(t, second.url, second.token["free"], 3)
+}
+
+func TestDevPrintsItsConfig(t *testing.T) {
+	dir := harness.Dir(t)
+	config, err := exec.Command(harness.Binary(t), "llm-gateway", "dev", "--print-config", "--data", dir).Output()
+	if err != nil {
+		t.Fatalf("dev --print-config: %v", err)
+	}
+	path := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	formatted, err := exec.Command(harness.Binary(t), "fmt", path).Output()
+	if !bytes.Equal(formatted, config) {
+		t.Errorf("caddy fmt changes it (%v):\n%s\nbecomes\n%s", err, config, formatted)
+	}
+	out, err := exec.Command(harness.Binary(t), "validate", "--config", path, "--adapter", "caddyfile").CombinedOutput()
+	if err != nil {
+		t.Errorf("caddy validate: %v\n%s", err, out)
+	}
+}
+
+// The demo tokens must not work from other machines by accident.
+func TestDevStaysOnThisMachine(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0", "not an address"} {
+		t.Run(listen, func(t *testing.T) {
+			cmd := exec.Command(harness.Binary(t), "llm-gateway", "dev", "--listen", listen, "--data", t.TempDir())
+			p := harness.Start(t, cmd)
+			if status, err := p.Wait(20 * time.Second); status != 2 || err != nil {
+				t.Errorf("exit status %d, %v; want 2\n%s", status, err, p.Tail(5))
+			}
+		})
+	}
+}
+
+// grep returns the lines of text that hold a word.
+func grep(text, word string) string {
+	var found []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, word) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found, "")
+}

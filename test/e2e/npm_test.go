@@ -82,7 +82,8 @@ func node(t *testing.T, script string, out any, env ...string) {
 }
 
 // nodeCommand is a script of testdata as a command. It runs from a copy beside
-// node_modules, where its imports are looked up.
+// node_modules, where its imports are looked up,
+// with the files that it imports.
 func nodeCommand(t *testing.T, script string, env ...string) *exec.Cmd {
 	t.Helper()
 	dir, err := os.MkdirTemp(npm(t), "run-")
@@ -90,15 +91,10 @@ func nodeCommand(t *testing.T, script string, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text, err := os.ReadFile(filepath.Join("testdata", script))
-	if err != nil {
+	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, script)
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", path)
+	cmd := exec.Command("node", filepath.Join(dir, script))
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	cmd.Stderr = os.Stderr
 	return cmd

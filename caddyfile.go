@@ -94,7 +94,7 @@ func (dir *directive) parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue
 	start := h.Token()
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
-		return nil, err
+		return nil, errorAt(start, "%s: %w", dir.word, err)
 	}
 	h.Next() // again: taking the matcher out has reset the dispenser
 	s := newSections()
@@ -108,7 +108,7 @@ func (dir *directive) parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue
 			return nil, errorAt(start, "%s: no %s line; add one, for example: %s", dir.word, need, s.example(need))
 		}
 	}
-	if err := s.checkTiers(dir.takes); err != nil {
+	if err := s.check(start, dir.takes); err != nil {
 		return nil, err
 	}
 	if dir == gatewayDirective {

@@ -1,7 +1,9 @@
 package llmgateway
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -10,40 +12,77 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/openova-io/llm-gateway/internal/nearest"
+	"github.com/openova-io/llm-gateway/routing"
 )
 
 // parseBackendLine reads one backend and remembers where it stands.
 func (s *sections) parseBackendLine(d *caddyfile.Dispenser) error {
-	at := d.Token()
-	name, err := word(d, "the name")
+	lines := d.NextSegment()
+	d = caddyfile.NewDispenser(lines)
+	d.Next() // backend
+	name, err := name(d)
 	if err != nil {
 		return err
 	}
-	api, err := word(d, "the api")
-	if err != nil {
+	if err := s.remember("backend "+name, lines); err != nil {
 		return err
 	}
-	if err := oneOf(api, "api", "vllm", "openai_compatible", "openai", "anthropic"); err != nil {
+	b := Backend{Name: name}
+	if err := b.parseHead(d); err != nil {
 		return err
-	}
-	owner := "backend " + name
-	if _, twice := s.places[owner]; twice {
-		return wrongLine("%s stands twice", name)
-	}
-	s.places[owner] = at
-	b := Backend{Name: name, API: api, URLs: d.RemainingArgs()}
-	for _, u := range b.URLs {
-		if strings.Contains(u, "{") {
-			continue // known only when it is loaded
-		}
-		if _, err := parseBackendURL(u); err != nil {
-			return wrongLine("%v", err)
-		}
 	}
 	if err := b.parse(d); err != nil {
 		return err
 	}
+	if err := b.checkAddress(); err != nil {
+		return errorAt(lines[0], "backend %s: %v", name, err)
+	}
 	s.backends = append(s.backends, b)
+	return endOfLine(d)
+}
+
+// parseHead reads the API and the URLs behind a backend's name.
+func (b *Backend) parseHead(d *caddyfile.Dispenser) error {
+	var err error
+	if b.API, err = word(d, "the api"); err != nil {
+		return err
+	}
+	if err := oneOf(b.API, "api", "vllm", "openai_compatible", "openai", "anthropic"); err != nil {
+		return err
+	}
+	b.URLs = d.RemainingArgs()
+	var first *url.URL
+	for _, text := range b.URLs {
+		if strings.Contains(text, "{") {
+			continue // known only when it is loaded
+		}
+		u, err := parseBackendURL(text)
+		if err != nil {
+			return wrongLine("%s", shown(err.Error()))
+		}
+		if first == nil {
+			first = u
+		}
+		if u.Scheme != first.Scheme || u.Path != first.Path {
+			return wrongLine("%s and %s: replicas of one backend must agree in scheme and path", first, u)
+		}
+	}
+	return nil
+}
+
+// checkAddress says where it is not clear at which address and path a backend
+// is.
+func (b *Backend) checkAddress() error {
+	_, public := defaultURL[routing.API(b.API)]
+	inProxy := hasUpstreams(b.ProxyRaw)
+	switch {
+	case inProxy && len(b.URLs) > 0:
+		return errors.New("it has a URL and upstreams of reverse_proxy; keep one of them")
+	case !inProxy && len(b.URLs) == 0 && !public:
+		return fmt.Errorf("no URL; write one, for example: backend %s %s http://vllm:8000/v1", b.Name, b.API)
+	case b.BasePath != "" && !inProxy:
+		return errors.New("base_path stands without upstreams of reverse_proxy; put the path behind the URL")
+	}
 	return nil
 }
 
@@ -53,7 +92,7 @@ var proxyWords = []string{
 	"health_uri", "health_upstream", "health_port", "health_interval", "health_passes", "health_fails", "health_timeout",
 	"health_method", "health_status", "health_request_body", "health_body", "health_follow_redirects", "health_headers",
 	"fail_duration", "max_fails", "unhealthy_status", "unhealthy_latency", "unhealthy_request_count",
-	"request_buffers", "stream_timeout", "stream_close_delay", "stream_buffer_size", "trusted_proxies", "header_up", "header_down",
+	"request_buffers", "proxy_status_name", "stream_timeout", "stream_close_delay", "stream_buffer_size", "trusted_proxies", "header_up", "header_down",
 	"transport", "verbose_logs",
 }
 
@@ -120,7 +159,7 @@ func (b *Backend) parse(d *caddyfile.Dispenser) error {
 // unknownBackendWord names the nearest word, ours or reverse_proxy's.
 func unknownBackendWord(d *caddyfile.Dispenser, owner string, options []option) error {
 	if near, ok := nearest.Word(d.Val(), proxyWords); ok {
-		return d.Errf("%s: unknown option %q; did you mean reverse_proxy's %s?", owner, d.Val(), near)
+		return d.Errf("%s: unknown option %q; did you mean %s, which is reverse_proxy's?", owner, shown(d.Val()), near)
 	}
 	return unknownOption(d, owner, options)
 }
@@ -162,14 +201,17 @@ func (b *Backend) parseKey(d *caddyfile.Dispenser) error {
 		return wrongLine("optional says what an empty key means, but there is no key")
 	}
 	if !strings.HasPrefix(key, "{") || !strings.HasSuffix(key, "}") {
-		return wrongLine("the key stands here in clear; write a placeholder, {env.NAME} or {file./run/secrets/name}")
+		return wrongLine("the key stands here in clear; write a placeholder, {env.NAME} or {file./run/secrets/name} ({$NAME} is replaced by the key before the file is read)")
 	}
 	b.Key = key
-	if !d.NextArg() {
-		return nil
+	if rest := d.RemainingArgs(); len(rest) > 0 {
+		// Whatever stands there may be the key itself: it is not repeated.
+		if len(rest) > 1 || rest[0] != "optional" {
+			return wrongLine("only the word optional may follow the placeholder")
+		}
+		b.KeyOptional = true
 	}
-	b.KeyOptional = true
-	return oneOf(d.Val(), "word", "optional")
+	return nil
 }
 
 func (b *Backend) parseBasePath(d *caddyfile.Dispenser) error {
@@ -181,7 +223,7 @@ func (b *Backend) parseBasePath(d *caddyfile.Dispenser) error {
 		return wrongLine("the backend has a URL: its path is the base path")
 	}
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#%{ ") {
-		return wrongLine("%q is no plain path", path)
+		return wrongLine("%q is no plain path", shown(path))
 	}
 	b.BasePath = path
 	return nil
@@ -202,7 +244,7 @@ func (b *Backend) parseFields(d *caddyfile.Dispenser) error {
 	}
 	for _, f := range fields {
 		if len(f) < 2 || f[0] != '+' {
-			return wrongLine("%q needs a + in front: it lets the member pass", f)
+			return wrongLine("%q needs a + in front: it lets the member pass", shown(f))
 		}
 	}
 	b.Fields = append(b.Fields, fields...)

@@ -69,22 +69,23 @@ func (b *block) parse(d *caddyfile.Dispenser) error {
 }
 
 func (b *block) parseLine(d *caddyfile.Dispenser, o option) error {
+	at := d.Token()
 	err := o.parse(d)
 	if err == nil {
 		err = endOfLine(d)
 	}
 	var wrong lineError
 	if errors.As(err, &wrong) {
-		return d.Errf("%s: %s: %w; for example: %s", b.owner, o.word, wrong, o.example)
+		// Not wrapped: a block around this one would word it again as its own.
+		return errorAt(at, "%s: %s: %v; for example: %s", b.owner, o.word, wrong, o.example)
 	}
 	return err
 }
 
-// endOfLine refuses what an option left over. It does not repeat the words:
-// one of them may be a secret that slipped out of its place.
+// endOfLine refuses what an option left over.
 func endOfLine(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
-		return wrongLine("more words than it takes")
+		return wrongLine("%q is a word too many", shown(d.Val()))
 	}
 	if d.NextBlock(d.Nesting()) {
 		return wrongLine("it takes no block")
@@ -110,7 +111,14 @@ func unknownOption(d *caddyfile.Dispenser, owner string, options []option) error
 	if word, ok := nearest.Word(d.Val(), words); ok {
 		hint = fmt.Sprintf("did you mean %s, as in: %s", word, options[slices.Index(words, word)].example)
 	}
-	return d.Errf("%s: unknown option %q; %s (known: %s)", owner, d.Val(), hint, strings.Join(words, ", "))
+	return d.Errf("%s: unknown option %q; %s (known: %s)", owner, shown(d.Val()), hint, strings.Join(words, ", "))
+}
+
+// shown is a word of the file as errors may repeat it: a secret can have slipped
+// into any place.
+func shown(word string) string {
+	masked, _ := maskLine([]byte(word))
+	return string(masked)
 }
 
 // word returns the next word of d's line.
@@ -136,10 +144,29 @@ func oneOf(got, what string, known ...string) error {
 		return nil
 	}
 	if near, ok := nearest.Word(got, known); ok {
-		return wrongLine("unknown %s %q; did you mean %s (known: %s)", what, got, near, strings.Join(known, ", "))
+		return wrongLine("unknown %s %q; did you mean %s (known: %s)", what, shown(got), near, strings.Join(known, ", "))
 	}
-	return wrongLine("unknown %s %q (known: %s)", what, got, strings.Join(known, ", "))
+	return wrongLine("unknown %s %q (known: %s)", what, shown(got), strings.Join(known, ", "))
 }
+
+// name returns the next word of d's line as the name of a tier or backend: it
+// becomes a label of metrics, a word of headers and a part of `<backend>/<model>`.
+func name(d *caddyfile.Dispenser) (string, error) {
+	text, err := word(d, "the name")
+	if err != nil {
+		return "", err
+	}
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
+	}
+	if len(text) > maxName || strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return "", wrongLine("%q is no name; use up to %d letters, digits, - _ and .", shown(text), maxName)
+	}
+	return text, nil
+}
+
+// maxName is the longest name of a tier or backend.
+const maxName = 64
 
 // errorAt places an error at a token that was read earlier.
 func errorAt(at caddyfile.Token, format string, args ...any) error {

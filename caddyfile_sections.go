@@ -11,16 +11,15 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/dustin/go-humanize"
 )
 
 // sections are the lines of one llm_gateway block, by their first word.
 type sections struct {
 	given map[string]bool
-	// places are where tiers and backends stand, for errors that are only seen
-	// when all lines are known.
-	places map[string]caddyfile.Token
+	// places are the lines of tiers, backends and other words, for errors that
+	// are only seen when all lines are known.
+	places map[string]caddyfile.Segment
 
 	auth          []json.RawMessage
 	quota         json.RawMessage
@@ -35,27 +34,43 @@ type sections struct {
 }
 
 func newSections() *sections {
-	return &sections{given: make(map[string]bool), places: make(map[string]caddyfile.Token)}
+	return &sections{given: make(map[string]bool), places: make(map[string]caddyfile.Segment)}
 }
 
 // parse reads a block that takes the given words.
 func (s *sections) parse(d *caddyfile.Dispenser, owner string, takes []string) error {
-	b := block{owner: owner}
+	b := block{owner: owner, other: func(d *caddyfile.Dispenser) error { return s.parseForeign(d, owner, takes) }}
 	for _, o := range s.options() {
 		if slices.Contains(takes, o.word) {
 			parse := o.parse
 			word := o.word
 			o.parse = func(d *caddyfile.Dispenser) error {
 				s.given[word] = true
+				s.places[word] = caddyfile.Segment{d.Token()}
 				return parse(d)
 			}
 			b.options = append(b.options, o)
 		}
 	}
 	if d.NextArg() {
-		return d.Errf("%s takes no word %q, only a matcher and a block", owner, d.Val())
+		return d.Errf("%s takes no word %q, only a matcher and a block", owner, shown(d.Val()))
 	}
 	return b.parse(d)
+}
+
+// parseForeign refuses a word that the block does not take, and says so where it
+// is a word of another directive.
+func (s *sections) parseForeign(d *caddyfile.Dispenser, owner string, takes []string) error {
+	var known []option
+	for _, o := range s.options() {
+		if o.word == d.Val() {
+			return d.Errf("%s: %s has no place here, but in llm_gateway (known: %s)", owner, o.word, strings.Join(takes, ", "))
+		}
+		if slices.Contains(takes, o.word) {
+			known = append(known, o)
+		}
+	}
+	return unknownOption(d, owner, known)
 }
 
 // options are the words of all three directives.
@@ -68,7 +83,7 @@ func (s *sections) options() []option {
 		{word: "public_url", example: "public_url https://llm.example.com", parse: s.parsePublicURL},
 		{word: "max_body", example: "max_body 32MiB", parse: func(d *caddyfile.Dispenser) error { return parseSize(d, &s.maxBody) }},
 		{word: "body_budget", example: "body_budget 256MiB", parse: func(d *caddyfile.Dispenser) error { return parseSize(d, &s.bodyBudget) }},
-		{word: "metrics", example: "metrics { user_series 1000 }", parse: s.parseMetrics},
+		{word: "metrics", example: "metrics { … }", parse: s.parseMetrics},
 		{word: "unsafe_log", example: "unsafe_log", parse: func(*caddyfile.Dispenser) error { s.unsafeLog = true; return nil }},
 		{word: "onboarding", example: "onboarding off", parse: s.parseOnboarding},
 	}
@@ -168,8 +183,8 @@ func (s *sections) parsePublicURL(d *caddyfile.Dispenser) error {
 		return err
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return wrongLine("%q is no URL that people could open", text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return wrongLine("that is no URL that people could open; write scheme, host and nothing secret")
 	}
 	s.publicURL = strings.TrimRight(text, "/")
 	return nil
@@ -183,7 +198,7 @@ func parseSize(d *caddyfile.Dispenser, v *int64) error {
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size == 0 || size > 1<<40 {
-		return wrongLine("%q is no size", text)
+		return wrongLine("%q is no size", shown(text))
 	}
 	*v = int64(size)
 	return nil
@@ -235,28 +250,14 @@ func count(d *caddyfile.Dispenser, what string, least int64) (int64, error) {
 	return number(text, least)
 }
 
+// maxNumber is the largest number that the file may have: what the stores count
+// exactly, rounded down to a word that people can read.
+const maxNumber = 1_000_000_000_000
+
 func number(text string, least int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > 1<<50 {
-		return 0, wrongLine("%q is no number from %d on", text, least)
+	if err != nil || n < least || n > maxNumber {
+		return 0, wrongLine("%q is no whole number from %d to %d", shown(text), least, maxNumber)
 	}
 	return n, nil
-}
-
-// refuseOverlap refuses a second llm_gateway block in one site that could
-// answer the same request: the first would hide it.
-func refuseOverlap(h httpcaddyfile.Helper, at caddyfile.Token, matcher caddy.ModuleMap) error {
-	const key = "llm_gateway.matchers"
-	text, err := json.Marshal(matcher)
-	if err != nil {
-		return err
-	}
-	seen, _ := h.BlockState[key].([]string)
-	for _, other := range seen {
-		if other == string(text) || other == "null" || matcher == nil {
-			return errorAt(at, "llm_gateway: a second block in this site would answer the same requests; give each a matcher of its own")
-		}
-	}
-	h.BlockState[key] = append(seen, string(text))
-	return nil
 }

@@ -1,7 +1,6 @@
 package llmgateway
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,27 +9,26 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/openova-io/llm-gateway/quota"
-	"github.com/openova-io/llm-gateway/routing"
 )
 
 // parseTierLine reads one tier and remembers where it stands.
 func (s *sections) parseTierLine(d *caddyfile.Dispenser) error {
-	at := d.Token()
-	name, err := word(d, "the name")
+	lines := d.NextSegment()
+	d = caddyfile.NewDispenser(lines)
+	d.Next() // tier
+	name, err := name(d)
 	if err != nil {
 		return err
 	}
-	owner := "tier " + name
-	if _, twice := s.places[owner]; twice {
-		return wrongLine("%s stands twice", name)
+	if err := s.remember("tier "+name, lines); err != nil {
+		return err
 	}
-	s.places[owner] = at
 	t := Tier{Name: name}
 	if err := t.parse(d); err != nil {
 		return err
 	}
 	s.tiers = append(s.tiers, t)
-	return nil
+	return endOfLine(d)
 }
 
 // parse reads the block of a tier. Syntax:
@@ -72,8 +70,7 @@ func (t *Tier) parseLimit(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if len(text) == 1 && text[0] == "unlimited" {
-		t.Limits = append(t.Limits, Limit{Amount: quota.Unlimited, Unit: "requests", Per: "day"})
-		return nil
+		return t.addLimit(Limit{Amount: quota.Unlimited, Unit: "requests", Per: "day"})
 	}
 	if len(text) != 4 || text[2] != "per" {
 		return wrongLine("write it as <count> <unit> per <window>, or unlimited")
@@ -85,8 +82,20 @@ func (t *Tier) parseLimit(d *caddyfile.Dispenser) error {
 	if err := oneOf(text[1], "unit", "requests"); err != nil {
 		return err
 	}
-	t.Limits = append(t.Limits, Limit{Amount: amount, Unit: text[1], Per: text[3]})
-	return oneOf(text[3], "window", "day")
+	if err := oneOf(text[3], "window", "day"); err != nil {
+		return err
+	}
+	return t.addLimit(Limit{Amount: amount, Unit: text[1], Per: text[3]})
+}
+
+func (t *Tier) addLimit(limit Limit) error {
+	for _, other := range t.Limits {
+		if other.Unit == limit.Unit && other.Per == limit.Per {
+			return wrongLine("%s per %s have a limit already", limit.Unit, limit.Per)
+		}
+	}
+	t.Limits = append(t.Limits, limit)
+	return nil
 }
 
 func (t *Tier) parseReset(d *caddyfile.Dispenser) error {
@@ -99,7 +108,7 @@ func (t *Tier) parseReset(d *caddyfile.Dispenser) error {
 		t.Reset.Zone = d.Val()
 	}
 	if _, _, err := parseReset(t.Reset); err != nil {
-		return wrongLine("%v", err)
+		return wrongLine("%s", strings.TrimPrefix(err.Error(), "reset "))
 	}
 	return nil
 }
@@ -114,8 +123,11 @@ func (t *Tier) parseInFlight(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	n, err := number(text, 1)
+	if err != nil {
+		return wrongLine("%q is neither the word unlimited nor a whole number from 1 on", shown(text))
+	}
 	t.InFlight = int(n)
-	return err
+	return nil
 }
 
 func (t *Tier) parseMaxDuration(d *caddyfile.Dispenser) error {
@@ -125,14 +137,14 @@ func (t *Tier) parseMaxDuration(d *caddyfile.Dispenser) error {
 	}
 	duration, err := caddy.ParseDuration(text)
 	if err != nil || duration < time.Second {
-		return wrongLine("%q is no duration of a second or more", text)
+		return wrongLine("%q is no duration of a second or more", shown(text))
 	}
 	t.MaxDuration = caddy.Duration(duration)
 	return nil
 }
 
 func (t *Tier) parseRoute(d *caddyfile.Dispenser) error {
-	text, err := words(d, "the models")
+	text, err := words(d, "a model")
 	if err != nil {
 		return err
 	}
@@ -155,48 +167,4 @@ func (t *Tier) parseDefault(d *caddyfile.Dispenser) error {
 	}
 	t.DefaultExternal = true
 	return oneOf(d.Val(), "word", "external")
-}
-
-// checkTiers says at the line of a tier or backend what only shows when all
-// lines are known: walls, routes and globs that do not fit together.
-func (s *sections) checkTiers(takes []string) error {
-	if _, _, err := compileTiers(s.tiers); err != nil {
-		return s.place(err.Error())("%v", err)
-	}
-	if !slices.Contains(takes, "backend") || len(s.backends) == 0 {
-		return nil
-	}
-	var known []routing.Backend
-	for i := range s.backends {
-		known = append(known, s.backends[i].routing())
-	}
-	var tiers []routing.Tier
-	for i := range s.tiers {
-		tiers = append(tiers, s.tiers[i].routing(false))
-	}
-	if len(tiers) == 0 {
-		tiers, _ = routing.DefaultTiers(known)
-	}
-	_, problems, _ := routing.NewTable(known, tiers)
-	if len(problems) == 0 {
-		return nil
-	}
-	var wrong *routing.LoadError
-	if errors.As(problems[0], &wrong) {
-		return s.place(wrong.Where)("%v", wrong)
-	}
-	return problems[0]
-}
-
-// place returns what makes an error at the line of the tier or backend that
-// text begins with.
-func (s *sections) place(text string) func(string, ...any) error {
-	for owner, at := range s.places {
-		if text == owner || strings.HasPrefix(text, owner+":") {
-			return func(format string, args ...any) error { return errorAt(at, format, args...) }
-		}
-	}
-	return func(format string, args ...any) error {
-		return errorAt(caddyfile.Token{File: "Caddyfile"}, format, args...)
-	}
 }

@@ -74,6 +74,7 @@ func accessLog(t *testing.T, format string, request func(address string) *http.R
 	file := filepath.Join(dir, "access.log")
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(`{
 		admin off
+		default_bind 127.0.0.1
 		persist_config off
 		storage file_system `+dir+`
 	}

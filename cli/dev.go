@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -82,8 +81,11 @@ func runDev(ctx context.Context, o *devOptions, stdout io.Writer) error {
 		_, err := stdout.Write(config)
 		return err
 	}
+	if err := checkFree(ctx, o, dir); err != nil {
+		return err
+	}
 	if err := startCaddy(config); err != nil {
-		return explainStart(err, o)
+		return fmt.Errorf("starting: %w", err)
 	}
 	report := devReport{Address: "http://" + o.listen, Data: o.data, Backend: model.describe(), Simulated: model.simulated, Tokens: tokens}
 	if o.json {
@@ -120,11 +122,31 @@ func startCaddy(config []byte) error {
 	return caddy.Load(adapted, true)
 }
 
-// explainStart adds the next step to the two errors that people meet.
-func explainStart(err error, o *devOptions) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "listen" {
+// maxSocketPath bounds the path of a unix socket: 104 bytes on macOS and the
+// BSDs, 108 on Linux, one of them the closing zero.
+const maxSocketPath = 103
+
+// checkFree refuses what would start and then not work. Caddy opens its sockets
+// so that a second process may share them: two of dev on one port would each
+// get some of the requests and know one half of the tokens.
+func checkFree(ctx context.Context, o *devOptions, dir string) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", o.listen)
+	if err != nil {
 		return fmt.Errorf("%w\n%s is taken: stop what listens there, or choose another address with --listen", err, o.listen)
 	}
-	return fmt.Errorf("starting: %w", err)
+	if err := listener.Close(); err != nil {
+		return fmt.Errorf("trying %s: %w", o.listen, err)
+	}
+	socket := filepath.Join(dir, adminSocket)
+	if len(socket) > maxSocketPath {
+		return fmt.Errorf("%s is too long for the path of a socket; choose a shorter --data", socket)
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil // nobody is there: the usual case
+	}
+	_ = conn.Close() // it has said what it is for
+	return fmt.Errorf("another dev is running on --data %s; stop it, or choose another directory", o.data)
 }

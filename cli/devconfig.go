@@ -45,7 +45,7 @@ http://:%s {
 				models %s
 				native_messages
 			}
-`, quoted("unix/"+filepath.Join(dir, "admin.sock")+"|0600"), quoted(filepath.Join(dir, "caddy")), quoted(filepath.Join(dir, "requests.log")),
+`, quoted("unix/"+filepath.Join(dir, adminSocket)+"|0600"), quoted(filepath.Join(dir, "caddy")), quoted(filepath.Join(dir, "requests.log")),
 		port, host, quoted(filepath.Join(dir, usersFile)), quoted(filepath.Join(dir, "quota")), model.url, models(model))
 	if model.names[0] != vllmsim.DefaultModel {
 		writeTiers(&b, model.names[0])

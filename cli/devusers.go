@@ -15,6 +15,9 @@ import (
 const (
 	usersFile  = "users.json"
 	tokensFile = "tokens.json"
+
+	// adminSocket is where Caddy's admin endpoint listens.
+	adminSocket = "admin.sock"
 )
 
 // demoUsers are the people of dev, one on each of the mission's plans.
@@ -85,7 +88,7 @@ func (r *devReport) print(w io.Writer) error {
   Claude Code  ANTHROPIC_BASE_URL=%[1]s ANTHROPIC_AUTH_TOKEN=%[2]s claude
   OpenAI SDK   OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[2]s
   curl         curl %[1]s/v1/messages -H 'authorization: Bearer %[2]s' -H 'content-type: application/json' -d '{"model":"qwen3-32b","max_tokens":64,"messages":[{"role":"user","content":"hello"}]}'
-  quota        curl -H 'authorization: Bearer %[2]s' %[1]s/quota?format=text
+  quota        curl -H 'authorization: Bearer %[2]s' '%[1]s/quota?format=text'
   page         %[1]s/
   real model   --upstream http://localhost:8001/v1
 

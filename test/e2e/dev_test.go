@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,46 @@ func TestDevPrintsItsConfig(t *testing.T) {
 	out, err := exec.Command(harness.Binary(t), "validate", "--config", path, "--adapter", "caddyfile").CombinedOutput()
 	if err != nil {
 		t.Errorf("caddy validate: %v\n%s", err, out)
+	}
+}
+
+// Two of dev must not share an address or a directory: each would know one half
+// of the tokens.
+func TestDevRefusesWhatWouldNotWork(t *testing.T) {
+	address, dir := harness.Address(t), harness.Dir(t)
+	startDev(t, address, dir)
+	for _, tc := range []struct{ name, listen, data, says string }{
+		{"the same address", address, harness.Dir(t), "is taken"},
+		{"the same directory", harness.Address(t), dir, "another dev is running"},
+		{"a directory too deep for a socket", harness.Address(t), filepath.Join(harness.Dir(t), strings.Repeat("deep", 30)), "shorter --data"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cmd := exec.Command(harness.Binary(t), "llm-gateway", "dev", "--listen", tc.listen, "--data", tc.data)
+			cmd.Env = harness.CleanEnv()
+			p := harness.Start(t, cmd)
+			if status, err := p.Wait(20 * time.Second); status != 1 || err != nil || !strings.Contains(p.Tail(5), tc.says) {
+				t.Errorf("exit status %d, %v; want 1 and %q\n%s", status, err, tc.says, p.Tail(5))
+			}
+		})
+	}
+}
+
+// Every line that dev prints to be pasted into a shell works there.
+func TestDevPrintsLinesThatWork(t *testing.T) {
+	harness.Need(t, "curl")
+	d, _ := startDev(t, harness.Address(t), harness.Dir(t))
+	for name, want := range map[string]string{"curl": "simulated", "quota": "pro "} {
+		line := regexp.MustCompile(`(?m)^  ` + name + ` +(curl .*)$`).FindStringSubmatch(d.Tail(100))
+		if line == nil {
+			t.Fatalf("dev printed no line %s:\n%s", name, d.Tail(100))
+		}
+		out, err := exec.Command("sh", "-c", strings.Replace(line[1], "curl", "curl -sS", 1)).Output()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s\nanswers %q, %v; want %q in it", line[1], out, err, want)
+		}
+	}
+	if grep(d.Tail(100), "?") != grep(d.Tail(100), "?format=text'") {
+		t.Error("a line holds a question mark outside quotes, which zsh takes for a pattern")
 	}
 }
 

@@ -32,6 +32,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Start() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, s := range a.stores {
+		if err := s.Open(); err != nil {
+			return fmt.Errorf("opening the quota store: %w", err)
+		}
+	}
 	for _, g := range a.verifiers {
 		if err := g.Start(); err != nil {
 			return fmt.Errorf("starting verifier: %w", err)
@@ -67,6 +72,17 @@ func (a *App) addVerifier(g auth.Guest) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.verifiers = append(a.verifiers, g)
+}
+
+// opener is a store that holds a file, so that a second process is told at
+// start and not by its first request.
+type opener interface{ Open() error }
+
+// addStore hands over a store that is opened at start.
+func (a *App) addStore(s opener) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stores = append(a.stores, s)
 }
 
 // addLearner hands over a backend whose models are asked for in the background.
@@ -149,6 +165,7 @@ type appState struct {
 	verifiers    []auth.Guest
 	started      []auth.Guest
 	learners     []*learner
+	stores       []opener
 	stopLearning context.CancelFunc
 }
 

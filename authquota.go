@@ -81,7 +81,7 @@ func (h *AuthQuota) Provision(ctx caddy.Context) error {
 	if err := h.provisionAuth(ctx, app, names); err != nil {
 		return err
 	}
-	return h.provisionQuota(ctx)
+	return h.provisionQuota(ctx, app)
 }
 
 // loadApp returns the app that sites and reloads share, making an empty one
@@ -132,7 +132,7 @@ func (h *AuthQuota) provisionAuth(ctx caddy.Context, app *App, tiers []string) e
 	return nil
 }
 
-func (h *AuthQuota) provisionQuota(ctx caddy.Context) error {
+func (h *AuthQuota) provisionQuota(ctx caddy.Context, app *App) error {
 	if h.QuotaRaw == nil {
 		return fmt.Errorf("no quota: nothing would be counted; add a line such as: quota redis {env.QUOTA_REDIS_URL}")
 	}
@@ -145,6 +145,9 @@ func (h *AuthQuota) provisionQuota(ctx caddy.Context) error {
 		return fmt.Errorf("quota: %T is not a store", loaded)
 	}
 	h.quota = guest
+	if s, ok := loaded.(opener); ok {
+		app.addStore(s)
+	}
 	key := guest.Key() + " " + time.Duration(h.Lease).String()
 	engine, err := leaseEngine(key, quota.Options{
 		Store: guest.Store(), Now: h.now, Logger: h.logger, Lease: time.Duration(h.Lease),

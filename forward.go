@@ -17,6 +17,7 @@ import (
 	"github.com/openova-io/llm-gateway/internal/respw"
 	"github.com/openova-io/llm-gateway/quota"
 	"github.com/openova-io/llm-gateway/routing"
+	"github.com/openova-io/llm-gateway/routing/anthropic"
 	"github.com/openova-io/llm-gateway/routing/sse"
 )
 
@@ -247,12 +248,15 @@ func (h *ModelRoute) refuseFor(w http.ResponseWriter, r *http.Request, a *admiss
 			return h.passError(w, a, u, v)
 		}
 		return a.refuse(w, r, e)
+	case v.Failed && u.API == routing.Anthropic && v.Failure != nil:
+		// Claude says in its stream what it could have said with a status.
+		a.giveBack(r.Context(), quota.GiveBack, "refunded: error event of the upstream")
+		v.Status, v.Captured = anthropic.StatusOf(v.Failure), v.Failure
+		return h.passError(w, a, u, v)
 	case v.Failed:
-		pass, e := routing.Refusal(v.answer(a, http.StatusInternalServerError, v.Failure), &u.Backend, a.dialect)
-		if pass || e == nil {
-			e = apierr.BackendDown(a.route.Model).Because(errors.New("error event before any content"))
-		}
-		return a.refuse(w, r, e)
+		// An inference server's own words hold its internals.
+		cause := fmt.Errorf("error event before any content: %.256q", v.Failure)
+		return a.refuse(w, r, apierr.BackendDown(a.route.Model).Because(cause))
 	case errors.Is(v.ctx.Err(), context.DeadlineExceeded):
 		return a.refuse(w, r, apierr.BackendDown(a.route.Model).Because(context.DeadlineExceeded))
 	case v.Status != 0:
@@ -276,6 +280,10 @@ func (v *verdict) answer(a *admission, status int, body []byte) routing.Answer {
 func (h *ModelRoute) passError(w http.ResponseWriter, a *admission, u *upstreams, v verdict) error {
 	header := w.Header()
 	h.answerHeader(header, v.CapturedHeader, a, u, v.Status)
+	if len(header["Content-Type"]) == 0 {
+		header["Content-Type"] = []string{"application/json"}
+	}
+	a.outcome.status = v.Status
 	header["Content-Length"] = []string{strconv.Itoa(len(v.Captured))}
 	w.WriteHeader(v.Status)
 	_, err := w.Write(v.Captured)

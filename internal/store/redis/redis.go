@@ -157,7 +157,9 @@ func dialer(a *address, o *Options, creds *credentials) goredis.UniversalClient 
 		Network: "tcp", DB: a.db, CredentialsProviderContext: creds.next,
 		MaxRetries: 1, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 5 * time.Millisecond,
 		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, DialerRetries: 1,
-		PoolTimeout: o.Timeout / 3, PoolSize: 32, MinIdleConns: 2,
+		// No idle connections kept ready: go-redis would dial them as soon as the
+		// client exists, and validating a configuration must touch no network.
+		PoolTimeout: o.Timeout / 3, PoolSize: 32, MinIdleConns: 0,
 		ContextTimeoutEnabled: true, DisableIdentity: true, TLSConfig: tlsConfig,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

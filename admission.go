@@ -30,7 +30,7 @@ type admission struct {
 	principal *auth.Principal
 	tier      *compiledTier // nil until the principal is known
 	body      *requestBody
-	facts     jsonbody.Facts
+	facts     *jsonbody.Facts // of the body; noFacts where there is none
 
 	charge  *quota.Reservation
 	settled bool

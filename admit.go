@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/openova-io/llm-gateway/auth"
 	"github.com/openova-io/llm-gateway/internal/apierr"
@@ -24,6 +25,7 @@ func (h *AuthQuota) newAdmission(r *http.Request) *admission {
 		requestID: newRequestID(),
 		base:      h.linkBase(r),
 		arrived:   h.now(),
+		facts:     &noFacts,
 		client:    clientProgram(r.UserAgent()),
 	}
 }
@@ -151,12 +153,20 @@ func (h *AuthQuota) readBody(a *admission, r *http.Request) *apierr.Error {
 		a.body.release()
 		return a.readRefusal(err)
 	}
-	if err := jsonbody.Scan(a.body.bytes, &a.facts); err != nil {
+	a.facts = factsPool.Get().(*jsonbody.Facts)
+	if err := jsonbody.Scan(a.body.bytes, a.facts); err != nil {
 		a.body.release()
 		return apierr.BodyInvalid(err.Error())
 	}
 	return nil
 }
+
+// factsPool keeps the lists that a scan fills; noFacts stands for a request
+// without a body.
+var (
+	factsPool = sync.Pool{New: func() any { return new(jsonbody.Facts) }}
+	noFacts   jsonbody.Facts
+)
 
 // checkBodyHeaders refuses bodies that are not plain UTF-8 JSON: what we scan
 // must be what every parser behind us reads.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/bits"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/openova-io/llm-gateway/internal/queue"
@@ -105,8 +106,12 @@ func (b *requestBody) grow(ctx context.Context) error {
 func (b *requestBody) open(pieces [][]byte) *bodyReader {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.released { // the bytes are somebody else's by now
+		return &bodyReader{body: b, closed: true}
+	}
 	b.readers++
-	return &bodyReader{body: b, pieces: pieces}
+	// Reading shortens the list; another attempt starts with the whole.
+	return &bodyReader{body: b, pieces: slices.Clone(pieces)}
 }
 
 // release gives memory and budget back as soon as no upstream reads them.

@@ -33,7 +33,7 @@ type prepared struct {
 // of the route.
 func (h *ModelRoute) prepare(a *admission, u *upstreams) (*prepared, *apierr.Error) {
 	body := a.body.bytes
-	if err := routing.CheckMembers(body, &a.facts, &u.Backend); err != nil {
+	if err := routing.CheckMembers(body, a.facts, &u.Backend); err != nil {
 		var refused *routing.MemberError
 		if errors.As(err, &refused) {
 			return nil, apierr.MemberRefused(refused.Name, a.route.Model)
@@ -41,7 +41,7 @@ func (h *ModelRoute) prepare(a *admission, u *upstreams) (*prepared, *apierr.Err
 		return nil, apierr.Internal(err)
 	}
 	model := h.table.Model(u.Name, a.route.Upstream)
-	edits, notes := routing.Edits(nil, body, &a.facts, &a.route, &u.Backend, model, routing.EditOptions{
+	edits, notes := routing.Edits(nil, body, a.facts, &a.route, &u.Backend, model, routing.EditOptions{
 		Dialect:     a.dialect,
 		MaxTokens:   a.tier.maxTokens,
 		CountTokens: a.endpoint.kind == kindCount,

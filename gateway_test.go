@@ -116,13 +116,17 @@ func freeAddress(t *testing.T) string {
 // load adapts and loads a Caddyfile, as `caddy run` and `caddy reload` do.
 func (g *gateway) load(caddyfile string) {
 	g.t.Helper()
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
-	if err != nil {
-		g.t.Fatalf("adapting: %v", err)
-	}
-	if err := caddy.Load(adapted, true); err != nil {
+	if err := tryLoad(caddyfile); err != nil {
 		g.t.Fatalf("loading: %v", err)
 	}
+}
+
+func tryLoad(caddyfile string) error {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		return err
+	}
+	return caddy.Load(adapted, true)
 }
 
 func (g *gateway) serveUpstream(w http.ResponseWriter, r *http.Request) {

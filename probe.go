@@ -21,7 +21,7 @@ const maxProbe = 2 << 10
 // one word "quota". It would eat one of ten requests before the person has
 // typed anything, so the gateway answers it.
 func isQuotaProbe(a *admission) bool {
-	f := &a.facts
+	f := a.facts
 	if a.endpoint.kind != kindInference || a.dialect != dialect.Anthropic || len(a.body.bytes) > maxProbe ||
 		f.Stream || !f.HasMaxTokens || f.MaxTokens != 1 || !strings.Contains(f.Model, "haiku") {
 		return false

@@ -28,6 +28,10 @@ func (a *admission) finish(r *http.Request) {
 		a.observe(took)
 	}
 	a.log(took)
+	if a.facts != &noFacts {
+		factsPool.Put(a.facts)
+		a.facts = &noFacts
+	}
 }
 
 const noTier = "none"

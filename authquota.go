@@ -58,6 +58,7 @@ func (*AuthQuota) CaddyModule() caddy.ModuleInfo {
 // Provision implements caddy.Provisioner. It does no network I/O.
 func (h *AuthQuota) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	warnOfAccessLog(ctx, h.logger, h.UnsafeLog)
 	h.requests = h.logger.Named("request")
 	h.now = time.Now
 	h.MaxBody = cmp.Or(h.MaxBody, defaultMaxBody)

@@ -45,7 +45,7 @@ func (w *world) token(t *testing.T, c attacktest.Case, path, proto string) {
 		site = c.ID
 	}
 	for _, poison := range a.First {
-		w.secret(poison, c.ID)
+		w.secrets.addToken(poison, c.ID)
 		refused(t, path, w.send(t, request{site: site, proto: proto, path: path, header: bearer(poison), body: ask("qwen3-32b", false)}), http.StatusUnauthorized)
 	}
 	before := w.watch(t)
@@ -93,6 +93,6 @@ func (w *world) attempt(t *testing.T, c attacktest.Case, path, proto string) *at
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.secret(a.Token, c.ID)
+	w.secrets.addToken(a.Token, c.ID)
 	return a
 }

@@ -34,6 +34,9 @@ type stub struct {
 	ended  chan struct{}    // an answer's client went away, or it ended
 }
 
+// maxKept is how much of a body a stub keeps.
+const maxKept = 2 << 20
+
 func newStub(t *testing.T) *stub {
 	t.Helper()
 	s := &stub{ended: make(chan struct{}, 4096)}
@@ -69,6 +72,9 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.model, c.stream = read.Model, read.Stream
 	} else {
 		c.model = "unreadable: " + err.Error()
+	}
+	if len(c.body) > maxKept {
+		c.body = append([]byte(nil), c.body[:maxKept]...)
 	}
 	s.mu.Lock()
 	s.seen = append(s.seen, c)

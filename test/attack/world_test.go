@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,17 +48,17 @@ type world struct {
 	log     string            // file of the gateway's own request log
 	clients map[string]*client
 
-	mu       sync.Mutex
-	people   int
-	canaries map[string]string // text that may appear nowhere, and whose it is
+	secrets secrets
+	people  atomic.Int64
 }
 
 // newWorld starts all parts.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{score: newScore(), sites: make(map[string]string), canaries: map[string]string{
-		internalKey: "the key of backend internal", claudeKey: "the key of backend claude", openaiKey: "the key of backend openai",
-	}}
+	w := &world{score: newScore(), sites: make(map[string]string)}
+	w.secrets.add(internalKey, "the key of backend internal")
+	w.secrets.add(claudeKey, "the key of backend claude")
+	w.secrets.add(openaiKey, "the key of backend openai")
 	file, err := os.ReadFile("testdata/jwt-attacks.json")
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func (w *world) caddyfile(t *testing.T, dir string) string {
 	}
 	return "{\n\tadmin unix/" + w.admin + "|0600\n\tpersist_config off\n\tauto_https off\n\tmetrics\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n" +
 		"\tstorage file_system " + filepath.Join(dir, "storage") + "\n" +
-		"\tlog default {\n\t\toutput stderr\n\t\texclude http.handlers.llm_auth_quota.request\n\t}\n" +
+		"\tlog default {\n\t\toutput stderr\n\t\tlevel DEBUG\n\t\texclude http.handlers.llm_auth_quota.request\n\t}\n" +
 		"\tlog requests {\n\t\toutput file " + w.log + "\n\t\tinclude http.handlers.llm_auth_quota.request\n\t}\n}\n" + strings.Join(sites, "\n")
 }
 
@@ -177,26 +177,11 @@ func hasModule(t *testing.T, id string) bool {
 // person makes someone new on a tier and returns the subject and a token.
 func (w *world) person(t *testing.T, tier string) (subject, token string) {
 	t.Helper()
-	w.mu.Lock()
-	w.people++
-	id := fmt.Sprintf("person-%04d", w.people)
-	w.mu.Unlock()
+	id := fmt.Sprintf("person-%04d", w.people.Add(1))
 	attempt, err := w.lab.Attempt(w.suite, attacktest.Case{ID: id, Claims: map[string]any{"sub": id, "subscription_tier": tier}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.secret(attempt.Token, id)
+	w.secrets.addToken(attempt.Token, id)
 	return auth.SubjectOf(w.lab.Issuer, id), attempt.Token
-}
-
-// secret notes a token: from now on neither it nor its claims or signature may
-// appear anywhere.
-func (w *world) secret(token, whose string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, part := range strings.Split(token, ".") {
-		if i > 0 && len(part) >= 16 { // the header is no secret, and many share it
-			w.canaries[part] = "the token of " + whose
-		}
-	}
 }

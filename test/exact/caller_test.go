@@ -21,7 +21,8 @@ type tally struct {
 	answered    int // 200 with the whole answer
 	refused     int // 429: used up
 	unavailable int // 503: the store does not answer
-	failed      int // the upstream's 500
+	failed      int // the upstream's 500, or its answer broke off
+	uncounted   int // of the failed: told that nothing was counted
 	broken      int // no answer, or not the whole of it
 	unreached   int // nobody listened: nothing was sent
 	odd         []string
@@ -43,6 +44,7 @@ func (n *tally) add(o tally) {
 	n.refused += o.refused
 	n.unavailable += o.unavailable
 	n.failed += o.failed
+	n.uncounted += o.uncounted
 	n.broken += o.broken
 	n.unreached += o.unreached
 	n.odd = append(n.odd, o.odd...)
@@ -117,6 +119,11 @@ func (c *caller) askAs(ctx context.Context, gateway, word string, f form) (n tal
 		n.unavailable = 1
 	case res.StatusCode == http.StatusInternalServerError && word == fail:
 		n.failed = 1
+	case word == breakOff && strings.Contains(string(text), "stopped in mid-answer."):
+		n.failed = 1
+		if strings.Contains(string(text), "Not counted.") {
+			n.uncounted = 1
+		}
 	default:
 		n.odd = append(n.odd, fmt.Sprintf("%s %+v: %d %v %s", f.path(), f, res.StatusCode, c.spent(res.Header, string(text), f), text))
 	}

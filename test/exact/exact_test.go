@@ -48,6 +48,7 @@ func trial(t *testing.T, number int, all *figures) {
 	t.Run("limit 1000", func(t *testing.T) { f.race(t, "thousand", 1000, 1600) })
 	t.Run("clients leave", f.leave)
 	t.Run("clients leave at any moment", f.storm)
+	t.Run("caps on refunds", f.caps)
 	t.Run("redis killed", f.outage)
 	t.Run("gateway killed", f.kill)
 	t.Run("gateway killed under load", f.killUnderLoad)

@@ -20,6 +20,7 @@ import (
 // people are those of a trial, one for each part, with their tiers.
 var people = map[string]string{
 	"ten": "ten", "thousand": "thousand", "leaver": "hundred", "stormer": "hundred",
+	"unlucky": "ten", "goer": "ten",
 	"caller": "thousand", "victim": "forty", "loaded": "thousand",
 }
 

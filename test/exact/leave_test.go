@@ -39,7 +39,7 @@ func (f *fleet) leave(t *testing.T) {
 	var sum tally
 	all.Go(func() { f.each(leaveInHeaders, func(g *gateway, _ int) { f.leaveRaw(t, c, g, 60) }) })
 	all.Go(func() { f.each(leaveInBody, func(g *gateway, _ int) { f.leaveRaw(t, c, g, -20) }) })
-	all.Go(func() { f.each(leaveUnheard, func(g *gateway, i int) { f.leaveUnheard(t, c, g, i) }) })
+	all.Go(func() { f.each(leaveUnheard, func(g *gateway, i int) { f.leaveUnheard(t, c, g, i, leaveUnheard) }) })
 	all.Go(func() { f.each(leaveMid, func(g *gateway, i int) { f.leaveMid(t, c, g, i) }) })
 	all.Go(func() {
 		sum = together(stay+failing, func(i int) tally {
@@ -141,7 +141,7 @@ func (f *fleet) leaveRaw(t *testing.T, c *caller, g *gateway, bytes int) {
 
 // leaveUnheard waits until all such requests are at the model, and leaves
 // before it has said anything.
-func (f *fleet) leaveUnheard(t *testing.T, c *caller, g *gateway, i int) {
+func (f *fleet) leaveUnheard(t *testing.T, c *caller, g *gateway, i, all int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	word, as := answerHeld, form{native: i%2 == 0, stream: i%4 >= 2}
@@ -149,7 +149,7 @@ func (f *fleet) leaveUnheard(t *testing.T, c *caller, g *gateway, i int) {
 		word = think
 	}
 	go func() {
-		for f.model.seen(c.name, answerHeld, think) < leaveUnheard && ctx.Err() == nil {
+		for f.model.seen(c.name, answerHeld, think) < all && ctx.Err() == nil {
 			time.Sleep(2 * time.Millisecond)
 		}
 		time.Sleep(rand.N(10 * time.Millisecond))

@@ -26,6 +26,8 @@ const (
 	think = "think"
 	// speak streams some content, and the end when the upstream lets go.
 	speak = "speak"
+	// breakOff streams some content and closes the connection.
+	breakOff = "break"
 	// fail refuses with 500.
 	fail = "fail"
 )
@@ -168,6 +170,9 @@ func (a *answer) stream(word string) bool {
 	a.send(content)
 	if word == speak && !a.wait() {
 		return false
+	}
+	if word == breakOff {
+		panic(http.ErrAbortHandler)
 	}
 	return a.send(end)
 }

@@ -143,10 +143,9 @@ func checkFree(ctx context.Context, o *devOptions, dir string) error {
 		return fmt.Errorf("%s is too long for the path of a socket; choose a shorter --data", socket)
 	}
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil // nobody is there: the usual case
+	if conn, err := dialer.DialContext(ctx, "unix", socket); err == nil {
+		_ = conn.Close() // it has said what it is for
+		return fmt.Errorf("another dev is running on --data %s; stop it, or choose another directory", o.data)
 	}
-	_ = conn.Close() // it has said what it is for
-	return fmt.Errorf("another dev is running on --data %s; stop it, or choose another directory", o.data)
+	return nil
 }

@@ -80,7 +80,7 @@ func listModels(ctx context.Context, base *url.URL) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for models: %w", err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var list struct{ Data []struct{ ID string } }
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxModelList)).Decode(&list); err != nil {
 		return nil, fmt.Errorf("reading models: %w", err)

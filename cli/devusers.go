@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,12 +80,12 @@ type devReport struct {
 }
 
 func (r *devReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "\nllm-gateway dev on %s   data %s   backend: %s\n\n", r.Address, r.Data, r.Backend)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\nllm-gateway dev on %s   data %s   backend: %s\n\n", r.Address, r.Data, r.Backend)
 	for _, u := range demoUsers {
-		fmt.Fprintf(w, "  %-11s %s   %s\n", u.tier, r.Tokens[u.tier], u.says)
+		fmt.Fprintf(&b, "  %-11s %s   %s\n", u.tier, r.Tokens[u.tier], u.says)
 	}
-	pro := r.Tokens["pro"]
-	_, err := fmt.Fprintf(w, `
+	fmt.Fprintf(&b, `
   Claude Code  ANTHROPIC_BASE_URL=%[1]s ANTHROPIC_AUTH_TOKEN=%[2]s claude
   OpenAI SDK   OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[2]s
   curl         curl %[1]s/v1/messages -H 'authorization: Bearer %[2]s' -H 'content-type: application/json' -d '{"model":"qwen3-32b","max_tokens":64,"messages":[{"role":"user","content":"hello"}]}'
@@ -92,6 +93,7 @@ func (r *devReport) print(w io.Writer) error {
   page         %[1]s/
   real model   --upstream http://localhost:8001/v1
 
-`, r.Address, pro)
+`, r.Address, r.Tokens["pro"])
+	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,12 +101,7 @@ func (b *browser) foreign(site string) []string {
 func (b *browser) asked(url string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, u := range b.urls {
-		if u == "GET "+url {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b.urls, "GET "+url)
 }
 
 var (

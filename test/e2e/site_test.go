@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/openova-io/llm-gateway/internal/redistest"
 	"github.com/openova-io/llm-gateway/internal/vllmsim"
 	"github.com/openova-io/llm-gateway/test/harness"
 )
@@ -23,6 +25,7 @@ type site struct {
 	*harness.Gateway
 	model *harness.Recorder
 	token map[string]string // by person
+	block string            // of the Caddyfile
 }
 
 // startSite starts a gateway for people and their tiers. Tiers are lines of the
@@ -44,9 +47,21 @@ func startSite(t *testing.T, people map[string]string, tiers string, configure .
 	for _, c := range configure {
 		c(&config)
 	}
+	s.block = config.Block
 	s.Gateway = harness.StartGateway(t, config)
 	return s
 }
+
+// inRedis has a site count in a redis-server instead of its own directory.
+func inRedis(t *testing.T) func(*harness.Site) {
+	t.Helper()
+	server := redistest.Start(t)
+	return func(c *harness.Site) {
+		c.Block = embeddedQuota.ReplaceAllString(c.Block, "quota redis "+server.URL)
+	}
+}
+
+var embeddedQuota = regexp.MustCompile(`quota embedded \S+`)
 
 // people has one person on each of the mission's plans.
 func people() map[string]string {
@@ -61,7 +76,7 @@ type answer struct {
 }
 
 // call makes a request with a token; an empty one sends none.
-func call(t *testing.T, method, url, token, body string, header ...string) answer {
+func call(t *testing.T, method, url, token, body string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -70,9 +85,6 @@ func call(t *testing.T, method, url, token, body string, header ...string) answe
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -106,7 +106,7 @@ func (p *Process) ready(t testing.TB, limit time.Duration, try func() error) {
 	t.Helper()
 	err := poll(limit, func() error {
 		if p.Ended() {
-			return fmt.Errorf("%w: %v", errStop, p.err)
+			return errors.Join(errStop, p.err)
 		}
 		return try()
 	})

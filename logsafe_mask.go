@@ -31,6 +31,11 @@ func maskLine(line []byte) ([]byte, bool) {
 			wordStart = true // `\nsk-…` begins a word although an n stands before it
 			continue
 		}
+		if isPercent(line[i:]) {
+			i += len("%20")
+			wordStart = true // as it does in `Bearer%20sk-…`
+			continue
+		}
 		from, to := secretAt(line, i, wordStart)
 		if from == to {
 			wordStart = !isWordByte(line[i])
@@ -59,7 +64,9 @@ func secretAt(line []byte, i int, wordStart bool) (from, to int) {
 		if wordStart {
 			return afterScheme(line, i)
 		}
-	case 'l', 'e', 's', 'A':
+	case 'l': // ours are like nothing else, so they need not begin a word
+		return tokenAt(line, i)
+	case 'e', 's', 'A':
 		if wordStart {
 			return tokenAt(line, i)
 		}
@@ -149,6 +156,15 @@ func escapeLength(line []byte) int {
 		return min(6, len(line))
 	}
 	return min(2, len(line))
+}
+
+// isPercent reports whether text begins with an octet as URLs escape it.
+func isPercent(text []byte) bool {
+	return len(text) > 2 && text[0] == '%' && isHex(text[1]) && isHex(text[2])
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 func isTokenByte(c byte) bool { return isWordByte(c) || c == '-' || c == '.' }

@@ -20,6 +20,8 @@ func TestMaskLine(t *testing.T) {
 		{name: "in a key of the object", line: `{"sk-aaaaaaaaaa":1}`, want: `{"***":1}`},
 		{name: "after an escaped line break", line: `{"a":"x\nsk-aaaaaaaaaa"}`, want: `{"a":"x\n***"}`},
 		{name: "after an escaped code point", line: `{"a":"\u003csk-aaaaaaaaaa"}`, want: `{"a":"\u003c***"}`},
+		{name: "after an escaped octet", line: `{"a":"Bearer%20sk-aaaaaaaaaa%2Fsk-bbbbbbbbbb"}`, want: `{"a":"Bearer%20***%2F***"}`},
+		{name: "ours inside of a word", line: `{"a":"id7llmgw_u_0123456789abcdef"}`, want: `{"a":"id7***"}`},
 		{name: "an opaque bearer token", line: `"Bearer 7f3a9c0d11"`, want: `"Bearer ***"`},
 		{name: "the scheme in another case", line: `"bEaReR  7f3a9c0d11"`, want: `"bEaReR  ***"`},
 		{name: "basic credentials", line: `"Basic dXNlcjpwYXNz+/=="`, want: `"Basic ***"`},

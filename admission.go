@@ -49,7 +49,6 @@ type outcome struct {
 	refusal   *apierr.Error
 	word      string // ok, refused, client_gone, upstream_error, aborted
 	charge    string // settled, released, kept, pending; empty if none was taken
-	upstream  string
 	firstByte time.Time
 	stream    bool
 	answer    respw.Outcome

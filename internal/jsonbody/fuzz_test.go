@@ -33,7 +33,7 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var facts Facts
 		if err := Scan(body, &facts); err != nil {
-			if (err.(*Error)).Reason() == "" {
+			if err.(*Error).Reason() == "" {
 				t.Error("no reason")
 			}
 			return

@@ -111,7 +111,6 @@ type stopwatch struct {
 	now           func() time.Time
 	arrived, last time.Time
 	metrics       *metrics
-	cached        int
 	generated     map[int]int // by answer
 }
 

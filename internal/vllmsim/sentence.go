@@ -9,11 +9,11 @@ import (
 
 // The sentences that are understood. Names and texts may stand in quotes.
 var (
-	createFile = regexp.MustCompile("(?is)^(?:please )?(?:create|write|make) (?:a |the )?(?:new )?file (?:named |called )?(\\S+) (?:with|containing)(?: only)?(?: the)?(?: text| content| contents)? (.+)$")
-	inReplace  = regexp.MustCompile("(?is)^(?:please )?in (?:the )?(?:file )?(\\S+?),? (?:replace|change) (.+?) (?:with|to|by) (.+)$")
-	replaceIn  = regexp.MustCompile("(?is)^(?:please )?(?:replace|change) (.+?) (?:with|to|by) (.+) in (?:the )?(?:file )?(\\S+)$")
-	editFile   = regexp.MustCompile("(?is)^(?:please )?edit (?:the )?(?:file )?(\\S+?)(?:,|:| and)* (?:replace|change) (.+?) (?:with|to|by) (.+)$")
-	runCommand = regexp.MustCompile("(?is)^(?:please )?run (?:the )?command:? (.+)$")
+	createFile = regexp.MustCompile(`(?is)^(?:please )?(?:create|write|make) (?:a |the )?(?:new )?file (?:named |called )?(\S+) (?:with|containing)(?: only)?(?: the)?(?: text| content| contents)? (.+)$`)
+	inReplace  = regexp.MustCompile(`(?is)^(?:please )?in (?:the )?(?:file )?(\S+?),? (?:replace|change) (.+?) (?:with|to|by) (.+)$`)
+	replaceIn  = regexp.MustCompile(`(?is)^(?:please )?(?:replace|change) (.+?) (?:with|to|by) (.+) in (?:the )?(?:file )?(\S+)$`)
+	editFile   = regexp.MustCompile(`(?is)^(?:please )?edit (?:the )?(?:file )?(\S+?)(?:,|:| and)* (?:replace|change) (.+?) (?:with|to|by) (.+)$`)
+	runCommand = regexp.MustCompile(`(?is)^(?:please )?run (?:the )?command:? (.+)$`)
 	plainWord  = regexp.MustCompile(`^[A-Za-z0-9._/@%+=:,-]+$`)
 )
 

@@ -94,8 +94,12 @@ func TestKeyHoldsNoSecret(t *testing.T) {
 		t.Error("another password makes another key: a rotation would open a second client")
 	}
 	for _, other := range []Options{
-		{URL: "redis://u:one@h2"}, {URL: "redis://v:one@h"}, {URL: "redis://u:one@h/1"}, {URL: "rediss://u:one@h"},
-		{URL: "redis://u:one@h", Prefix: "x"}, {URL: "redis://u:one@h", Timeout: time.Second},
+		{URL: "redis://u:one@h2"},
+		{URL: "redis://v:one@h"},
+		{URL: "redis://u:one@h/1"},
+		{URL: "rediss://u:one@h"},
+		{URL: "redis://u:one@h", Prefix: "x"},
+		{URL: "redis://u:one@h", Timeout: time.Second},
 	} {
 		if key(other) == key(base) {
 			t.Errorf("%+v has the key of %+v", other, base)

@@ -64,7 +64,7 @@ func siteOf(h httpcaddyfile.Helper) (site uintptr, ok bool) {
 // hosts, paths and methods show.
 func exclusive(a, b caddy.ModuleMap) bool {
 	return apart(a, b, "path", pathsMeet) ||
-		apart(a, b, "host", wildcardsMeet) ||
+		apart(a, b, "host", hostsMeet) ||
 		apart(a, b, "method", func(x, y string) bool { return x == y })
 }
 
@@ -81,12 +81,13 @@ func apart(a, b caddy.ModuleMap, matcher string, meet func(x, y string) bool) bo
 }
 
 // pathsMeet reports whether a path may fit both patterns: literals and prefixes
-// are compared, everything else is taken to meet.
+// are compared, everything else (globs inside, escapes, placeholders) is taken
+// to meet.
 func pathsMeet(x, y string) bool {
 	px, restX, globX := strings.Cut(x, "*")
 	py, restY, globY := strings.Cut(y, "*")
 	switch {
-	case restX != "" || restY != "":
+	case restX != "" || restY != "" || strings.ContainsAny(x+y, "%{"):
 		return true
 	case globX && globY:
 		return strings.HasPrefix(px, py) || strings.HasPrefix(py, px)
@@ -99,7 +100,7 @@ func pathsMeet(x, y string) bool {
 	}
 }
 
-// wildcardsMeet reports whether a host may fit both names.
-func wildcardsMeet(x, y string) bool {
+// hostsMeet reports whether a host may fit both names.
+func hostsMeet(x, y string) bool {
 	return x == y || strings.ContainsAny(x+y, "*{")
 }

@@ -83,17 +83,6 @@ func unpackKeycloak(t testing.TB) string {
 	if _, err := os.Stat(filepath.Join(home, "bin", "kc.sh")); err == nil {
 		return home
 	}
-	artifact := "org.keycloak:keycloak-quarkus-dist:" + keycloakVersion + ":zip"
-	out, err := exec.Command("mvn", "-B", "-q", "dependency:get", "-Dartifact="+artifact, "-Dtransitive=false").CombinedOutput()
-	if err != nil {
-		Missing(t, "fetching %s: %v\n%s", artifact, err, out)
-	}
-	user, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	zip := filepath.Join(user, ".m2", "repository", "org", "keycloak", "keycloak-quarkus-dist", keycloakVersion,
-		"keycloak-quarkus-dist-"+keycloakVersion+".zip")
 	// Unpacked beside and moved into place: an unpacking that was stopped must
 	// not look like a finished one.
 	temp, err := os.MkdirTemp(cache, "unpack-")
@@ -101,6 +90,13 @@ func unpackKeycloak(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
+	artifact := "org.keycloak:keycloak-quarkus-dist:" + keycloakVersion + ":zip"
+	fetch := exec.Command("mvn", "-B", "-q", "dependency:copy", "-Dartifact="+artifact, "-DoutputDirectory="+temp)
+	fetch.Dir = temp // no pom.xml there
+	if out, err := fetch.CombinedOutput(); err != nil {
+		Missing(t, "fetching %s: %v\n%s", artifact, err, out)
+	}
+	zip := filepath.Join(temp, "keycloak-quarkus-dist-"+keycloakVersion+".zip")
 	if out, err := exec.Command("unzip", "-q", zip, "-d", temp).CombinedOutput(); err != nil {
 		t.Fatalf("unpacking Keycloak: %v\n%s", err, out)
 	}

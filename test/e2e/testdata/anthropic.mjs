@@ -34,6 +34,8 @@ await run({
     return { ids };
   },
   model: async () => ({ id: (await client.models.retrieve('qwen3-32b')).id }),
+  midStream: () => client.messages.stream(ask('[[sim n=40 die after=10]]')).finalMessage(),
+  overloaded: () => client.messages.create(ask('[[sim status=503]]'), { maxRetries: 0 }),
 
   badToken: () => new Anthropic({ baseURL: BASE, authToken: 'llmgw_u_none', apiKey: null }).messages.create(ask('hello')),
   spent: () => new Anthropic({ baseURL: BASE, authToken: SPENT, apiKey: null }).messages.create(ask('hello')),

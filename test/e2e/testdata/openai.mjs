@@ -40,6 +40,8 @@ await run({
     return { ids };
   },
   model: async () => ({ id: (await client.models.retrieve('qwen3-32b')).id }),
+  midStream: () => collect(ask('[[sim n=40 die after=10]]')),
+  overloaded: () => client.chat.completions.create(ask('[[sim status=503]]'), { maxRetries: 0 }),
 
   badToken: () => new OpenAI({ baseURL: BASE + '/v1', apiKey: 'llmgw_u_none' }).chat.completions.create(ask('hello')),
   spent: () => new OpenAI({ baseURL: BASE + '/v1', apiKey: SPENT }).chat.completions.create(ask('hello')),

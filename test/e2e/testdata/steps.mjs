@@ -11,7 +11,7 @@ export async function run(steps) {
         class: e.constructor.name,
         status: e.status,
         type: e.type,
-        code: e.code,
+        code: e.code == null ? undefined : String(e.code), // vLLM has numbers
         requestID: e.requestID,
         message: String(e.message),
         ms: Math.round(performance.now() - start),

@@ -84,3 +84,15 @@ func TestValidateAsksNobodyAndLeavesNothing(t *testing.T) {
 		return true
 	})
 }
+
+// A Deployment may set the optional keys, leave them empty, or not name them.
+func TestExampleTakesEveryStateOfTheOptionalKeys(t *testing.T) {
+	platformEnv(t) // unset
+	example := adaptExample(t, readExample(t))
+	validate(t, example)
+	for _, value := range []string{"", "a-key"} {
+		t.Setenv("CLAUDE_API_KEY", value)
+		t.Setenv("OPENAI_API_KEY", value)
+		validate(t, example)
+	}
+}

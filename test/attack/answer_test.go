@@ -31,7 +31,7 @@ func (w *world) lanes() []lane {
 // answers drives the response side of header-cases.json: a scripted upstream
 // on each lane, for plain answers, streams and errors.
 func (w *world) answers(t *testing.T) {
-	for _, c := range readCases[headerCase](t, "header-cases.json", "cases") {
+	for _, c := range readBoth[headerCase](t, "header-cases.json", "more-header.json") {
 		if c.Side != "response" {
 			continue
 		}

@@ -23,6 +23,11 @@ var files = []struct {
 	{"body-cases.json", []string{"cases"}},
 	{"path-cases.json", []string{"cases", "framing"}},
 	{"header-cases.json", []string{"cases"}},
+	// Ours, by the same rules and in the same form.
+	{"more-jwt.json", []string{"cases"}},
+	{"more-body.json", []string{"cases"}},
+	{"more-path.json", []string{"cases"}},
+	{"more-header.json", []string{"cases"}},
 }
 
 // readCases decodes one list of a case file. Unknown members of a case are
@@ -44,6 +49,12 @@ func readCases[T any](t *testing.T, name, list string) []T {
 		t.Fatalf("%s: %d cases under %s, %v", name, len(cases), list, err)
 	}
 	return cases
+}
+
+// readBoth reads the given cases and ours of the same kind.
+func readBoth[T any](t *testing.T, given, ours string) []T {
+	t.Helper()
+	return append(readCases[T](t, given, "cases"), readCases[T](t, ours, "cases")...)
 }
 
 // allIDs lists every case of the files.

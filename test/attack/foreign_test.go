@@ -28,11 +28,18 @@ type foreignCall struct {
 	Model any
 }
 
-// startForeign starts a stub of testdata. Where its language is missing the
-// test is skipped, but fails where CI is true.
-func startForeign(t *testing.T, program, script string) *foreign {
+// startForeign starts a stub of testdata. Where its language is missing, its
+// part counts as not run and nil is returned, but where CI is true the test
+// fails.
+func (w *world) startForeign(t *testing.T, program, script string) *foreign {
 	t.Helper()
-	harness.Need(t, program)
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing; `test/need %s` installs it", program, program)
+		}
+		w.skip("upstream-"+program, program+" is missing")
+		return nil
+	}
 	p := harness.Start(t, exec.Command(program, "testdata/"+script))
 	f := new(foreign)
 	harness.Poll(t, 20*time.Second, script, func() error {

@@ -15,9 +15,9 @@ import (
 
 const (
 	bodyBudget = 256 << 20 // the default of body_budget
-	// overhead is what may become resident beside a budget that is used up:
-	// buffers of 200 connections, and bodies that are garbage but not collected.
-	overhead = 128 << 20
+	// overhead is what may become resident beside a budget that is used up: the
+	// collector lets as much garbage stand as is in use.
+	overhead = bodyBudget
 )
 
 // bodiesAtOnce sends 200 bodies of 30 MB at once, of one free user and of

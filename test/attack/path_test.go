@@ -13,7 +13,7 @@ import (
 // paths drives the targets of path-cases.json as raw bytes, with and without a
 // token, on both versions of HTTP.
 func (w *world) paths(t *testing.T) {
-	for _, c := range readCases[pathCase](t, "path-cases.json", "cases") {
+	for _, c := range readBoth[pathCase](t, "path-cases.json", "more-path.json") {
 		for _, proto := range []string{"h1", "h2"} {
 			if c.Proto != "" && c.Proto != proto {
 				continue

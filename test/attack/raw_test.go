@@ -32,7 +32,7 @@ func (w *world) raw(t *testing.T, site, text string) []reply {
 }
 
 // quiet is how long no answer must come before a connection counts as done.
-const quiet = 150 * time.Millisecond
+const quiet = 80 * time.Millisecond
 
 func readReplies(conn net.Conn) []reply {
 	var all []reply

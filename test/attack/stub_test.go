@@ -35,7 +35,7 @@ type stub struct {
 }
 
 // maxKept is how much of a body a stub keeps.
-const maxKept = 2 << 20
+const maxKept = 64 << 10
 
 func newStub(t *testing.T) *stub {
 	t.Helper()

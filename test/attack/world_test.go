@@ -59,25 +59,35 @@ func newWorld(t *testing.T) *world {
 	w.secrets.add(internalKey, "the key of backend internal")
 	w.secrets.add(claudeKey, "the key of backend claude")
 	w.secrets.add(openaiKey, "the key of backend openai")
-	file, err := os.ReadFile("testdata/jwt-attacks.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.suite, err = attacktest.Parse(file); err != nil {
-		t.Fatal(err)
-	}
+	w.suite = readSuite(t, "jwt-attacks.json")
+	w.suite.Cases = append(w.suite.Cases, readSuite(t, "more-jwt.json").Cases...)
+	var err error
 	if w.lab, err = attacktest.NewLab(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.lab.Close() })
 	w.internal, w.claude, w.openai = newStub(t), newStub(t), newStub(t)
-	w.python, w.node = startForeign(t, "python3", "stub.py"), startForeign(t, "node", "stub.mjs")
-	w.store, w.frail = redistest.Start(t), redistest.Start(t)
+	w.python, w.node = w.startForeign(t, "python3", "stub.py"), w.startForeign(t, "node", "stub.mjs")
+	w.store, w.frail = redistest.Start(t, "--enable-debug-command", "yes"), redistest.Start(t)
 	w.db = goredis.NewClient(&goredis.Options{Network: "unix", Addr: w.store.Socket})
 	t.Cleanup(func() { _ = w.db.Close() })
 	w.startGateway(t)
 	w.clients = map[string]*client{"h1": newClient(t, false), "h2": newClient(t, true)}
 	return w
+}
+
+// readSuite reads a file of token recipes.
+func readSuite(t *testing.T, name string) *attacktest.Suite {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := attacktest.Parse(file)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return suite
 }
 
 // site adds a site to the Caddyfile. It answers for every Host, as a gateway
@@ -130,13 +140,16 @@ func (w *world) caddyfile(t *testing.T, dir string) string {
 	}
 	sites := []string{
 		w.site(t, "main", beside, identity+quota+internal(w.internal.URL)+paid),
-		w.site(t, "python", "", identity+quota+internal(w.python.URL)),
-		w.site(t, "node", "", identity+quota+internal(w.node.URL)),
 		w.site(t, "walled", "", identity+quota+internal(w.internal.URL)+paid+
 			"tier free {\nlimit 10 requests per day\nallow internal\nroute claude-3-opus to qwen3-32b\n}\n"),
 		w.site(t, "no-idp", "", "auth keycloak "+closed+"/realms/away\n"+quota+internal(w.internal.URL)),
 		w.site(t, "no-store", "", identity+"quota redis "+w.frail.URL+"\n"+internal(w.internal.URL)),
 		w.site(t, "no-backend", "", identity+quota+internal(closed)),
+	}
+	for name, f := range map[string]*foreign{"python": w.python, "node": w.node} {
+		if f != nil {
+			sites = append(sites, w.site(t, name, "", identity+quota+internal(f.URL)))
+		}
 	}
 	for _, c := range w.suite.Cases {
 		if c.Transport != nil && c.Transport.Config != nil {

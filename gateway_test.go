@@ -136,7 +136,8 @@ func (g *gateway) serveUpstream(w http.ResponseWriter, r *http.Request) {
 	}
 	// As a model server does; and until then Go's server does not notice that
 	// its client is gone.
-	_, _ = io.Copy(io.Discard, r.Body)
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	g.seen.Add(1)
 	(*g.script.Load())(w, r)
 }

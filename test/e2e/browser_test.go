@@ -98,6 +98,18 @@ func (b *browser) foreign(site string) []string {
 	return found
 }
 
+// wantAlone fails the test if the page asked other hosts than site, or would
+// have if its content security policy had let it.
+func (b *browser) wantAlone(t *testing.T, site, page string) {
+	t.Helper()
+	if found := b.foreign(site); len(found) > 0 {
+		t.Errorf("the page made requests to other hosts: %q", found)
+	}
+	if found := absolute.FindAllString(page, -1); len(found) > 0 {
+		t.Errorf("the page loads from other hosts: %q", found)
+	}
+}
+
 func (b *browser) asked(url string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,6 +117,7 @@ func (b *browser) asked(url string) bool {
 }
 
 var (
+	absolute  = regexp.MustCompile(`<(link|script|img|iframe)[^>]*(src|href)="([a-z]+:)?//[^>]*>`)
 	tags      = regexp.MustCompile(`<[^>]*>`)
 	copyBlock = regexp.MustCompile(`(?s)<pre id="claude-code">(.*?)</pre>`)
 )
@@ -114,9 +127,7 @@ func TestStartPageInChromium(t *testing.T) {
 	s := startSite(t, people(), "")
 	b := startBrowser(t, s.URL, "")
 	page := b.dom(t, s.URL+"/")
-	if found := b.foreign(s.URL); len(found) > 0 {
-		t.Errorf("the page made requests to other hosts: %q", found)
-	}
+	b.wantAlone(t, s.URL, page)
 	if !b.asked(s.URL + "/assets/style.css") {
 		t.Error("the browser did not load the style sheet")
 	}
@@ -170,9 +181,7 @@ func TestQuotaPageInChromium(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
-	if found := b.foreign(s.URL); len(found) > 0 {
-		t.Errorf("the page made requests to other hosts: %q", found)
-	}
+	b.wantAlone(t, s.URL, page)
 	wantUsed(t, s.URL, s.token["free"], 3)
 
 	nobody := startBrowser(t, s.URL, "")

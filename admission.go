@@ -50,7 +50,6 @@ type outcome struct {
 	word      string // ok, refused, client_gone, upstream_error, aborted
 	charge    string // settled, released, kept, pending; empty if none was taken
 	firstByte time.Time
-	stream    bool
 	answer    respw.Outcome
 }
 
@@ -121,6 +120,10 @@ func (a *admission) giveBack(ctx context.Context, mode quota.Mode, why string) b
 		switch {
 		case err != nil:
 			a.outcome.charge = "pending" // it goes on in the background
+		case result == quota.Unknown:
+			// Settled before, by a call whose answer was lost: which way, nobody
+			// can say any more.
+			a.outcome.charge = "pending"
 		case result == quota.Kept:
 			a.outcome.charge = "kept" // too many refunds in this window
 		default:

@@ -144,12 +144,12 @@ func (h *AuthQuota) readBody(a *admission, r *http.Request) *apierr.Error {
 	if a.endpoint.kind == kindCount {
 		bodies, key = countBodies, "count "+key
 	}
-	hold, err := h.gate.Acquire(r.Context(), key, bodies, bodyWeight(r.ContentLength), bodyWait)
+	hold, err := h.gate.Acquire(r.Context(), key, bodies, bufferSize(r.ContentLength), bodyWait)
 	if err != nil {
 		return a.gateRefusal(err)
 	}
 	a.body = &requestBody{hold: hold}
-	if err := a.body.read(r, h.MaxBody); err != nil {
+	if err := a.body.read(r, h.MaxBody, h.now); err != nil {
 		a.body.release()
 		return a.readRefusal(err)
 	}
@@ -209,6 +209,8 @@ func (a *admission) readRefusal(err error) *apierr.Error {
 		return apierr.BodyTooBig(a.site.MaxBody)
 	case errors.Is(err, queue.ErrBudget), errors.Is(err, queue.ErrKeyFull):
 		return a.gateRefusal(err)
+	case errors.Is(err, errBodyTooSlow):
+		return apierr.BodyInvalid("the body arrives too slowly").Because(err)
 	default: // it ended before its announced length, or its framing is broken
 		return apierr.BodyInvalid("the body could not be read to its end").Because(err)
 	}

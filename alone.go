@@ -24,30 +24,43 @@ func (h *AuthQuota) serveAlone(w http.ResponseWriter, r *http.Request, a *admiss
 	body := a.body.open([][]byte{a.body.bytes})
 	defer body.Close()
 	setBody(r, body, int64(len(a.body.bytes)))
-	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	err := next.ServeHTTP(seen, r)
-	return h.concludeAlone(w, r, a, seen, err)
+	return h.callAlone(w, r, a, next)
 }
 
-// concludeAlone ends the charge by what the next handler answered.
-func (h *AuthQuota) concludeAlone(w http.ResponseWriter, r *http.Request, a *admission, seen *statusWriter, err error) error {
-	a.outcome.status = seen.status
+// callAlone lets the next handler answer and ends the charge by what it did.
+func (h *AuthQuota) callAlone(w http.ResponseWriter, r *http.Request, a *admission, next caddyhttp.Handler) error {
+	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	err, aborted := callNext(next, seen, r)
+	if !a.settled { // llm_model_route may have stood behind and ended it
+		a.outcome.status = seen.status
+		if seen.status == 0 && err != nil {
+			return a.refuse(w, r, handlerRefusal(a, err))
+		}
+		a.endAlone(r, seen.status, aborted || err != nil)
+	}
+	if aborted {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// endAlone ends the charge of an answer of which only the status is known.
+func (a *admission) endAlone(r *http.Request, status int, broken bool) {
+	gone := r.Context().Err() != nil
 	switch {
-	case a.settled:
-		return err // llm_model_route stood behind and has ended it
-	case err != nil && seen.status == 0:
-		return a.refuse(w, r, handlerRefusal(a, err))
-	case r.Context().Err() != nil && seen.status == 0:
+	case gone && status == 0:
 		a.outcome.word, a.outcome.status = "client_gone", statusClientGone
 		a.giveBack(r.Context(), quota.Abandon, "refunded: client left before the answer")
-	case seen.status >= http.StatusBadRequest || err != nil:
+	case gone && status < http.StatusBadRequest:
+		a.outcome.word = "client_gone"
+		a.keep("client left during the answer")
+	case status >= http.StatusBadRequest || broken:
 		a.outcome.word = "upstream_error"
-		a.giveBack(r.Context(), quota.GiveBack, "refunded: upstream "+strconv.Itoa(seen.status))
+		a.giveBack(r.Context(), quota.GiveBack, "refunded: upstream "+strconv.Itoa(status))
 	default:
 		a.outcome.word = "ok"
 		a.keep("answered")
 	}
-	return err
 }
 
 // handlerRefusal words a Caddy error. Its text may name internal addresses and
@@ -75,9 +88,7 @@ func (h *ModelRoute) serveNext(w http.ResponseWriter, r *http.Request, a *admiss
 	body := a.body.open(pieces)
 	defer body.Close()
 	setBody(r, body, length)
-	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	err := next.ServeHTTP(seen, r)
-	return a.site.concludeAlone(w, r, a, seen, err)
+	return a.site.callAlone(w, r, a, next)
 }
 
 // setPlaceholders tells the handlers behind what was decided: {vars.llm_tier},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -97,34 +98,38 @@ func (a *App) addLearner(l *learner) {
 // through it, and the next configuration finds it here.
 var engines = caddy.NewUsagePool()
 
-// pooledEngine is an engine in the pool.
-type pooledEngine struct{ *quota.Engine }
+// sharedEngine is an engine in the pool. busy counts the requests that may still
+// ask it: a reload does not wait for them.
+type sharedEngine struct {
+	*quota.Engine
+	busy atomic.Int64
+}
 
 // settleGrace is how long an engine may take to write what is still queued
 // when the last configuration that uses it is gone. Kubernetes and Caddy's own
 // grace period are longer.
 const settleGrace = 5 * time.Second
 
-// Destruct implements caddy.Destructor. Streams that outlive the configuration
-// still hold charges whose leases must be prolonged: the engine stops with the
-// last of them.
-func (p pooledEngine) Destruct() error {
-	if p.Open() == 0 {
-		return p.stop()
+// Destruct implements caddy.Destructor. Requests that outlive the configuration
+// still reserve, hold charges whose leases must be prolonged, and settle: the
+// engine stops with the last of them, or when the process ends.
+func (e *sharedEngine) Destruct() error {
+	if e.busy.Load() == 0 || caddy.Exiting() {
+		return e.stop()
 	}
 	go func() {
-		for p.Open() > 0 {
+		for e.busy.Load() > 0 {
 			time.Sleep(drainPoll)
 		}
-		_ = p.stop() // what it could not write, the leases end
+		_ = e.stop() // what it could not write, the leases end
 	}()
 	return nil
 }
 
-func (p pooledEngine) stop() error {
+func (e *sharedEngine) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleGrace)
 	defer cancel()
-	return p.Stop(ctx)
+	return e.Stop(ctx)
 }
 
 // drainPoll is how often an engine that nobody configures any more looks
@@ -132,26 +137,26 @@ func (p pooledEngine) stop() error {
 const drainPoll = time.Second
 
 // leaseEngine returns the engine of the counters that key names.
-func leaseEngine(key string, options quota.Options) (*quota.Engine, error) {
+func leaseEngine(key string, options quota.Options) (*sharedEngine, error) {
 	value, _, err := engines.LoadOrNew(key, func() (caddy.Destructor, error) {
 		e, err := quota.NewEngine(options)
 		if err != nil {
 			return nil, err
 		}
 		e.Start()
-		return pooledEngine{e}, nil
+		return &sharedEngine{Engine: e}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the quota engine: %w", err)
 	}
-	return value.(pooledEngine).Engine, nil
+	return value.(*sharedEngine), nil
 }
 
 // openCharges sums what all engines hold open, for the metric.
 func openCharges() float64 {
 	var n int64
 	engines.Range(func(_, value any) bool {
-		n += value.(pooledEngine).Open()
+		n += value.(*sharedEngine).Open()
 		return true
 	})
 	return float64(n)

@@ -41,7 +41,7 @@ type authQuotaState struct {
 	verifiers auth.Chain
 	quota     quota.Guest
 	engineKey string
-	engine    *quota.Engine
+	engine    *sharedEngine
 	tiers     map[string]*compiledTier
 	gate      *queue.Gate
 	now       func() time.Time
@@ -106,6 +106,9 @@ func (h *AuthQuota) provisionMetrics() error {
 		default:
 			return fmt.Errorf("metrics: user_label %q is not known; use sub, username or hash", h.Metrics.UserLabel)
 		}
+	}
+	if bound < 0 {
+		return fmt.Errorf("metrics: user_series %d is negative; 0 switches the label off", bound)
 	}
 	metrics.quotaUsed.setBound(bound)
 	return nil
@@ -183,6 +186,11 @@ func (h *AuthQuota) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	case a.endpoint.kind.public():
 		return h.servePublic(w, r, a, next)
 	}
+	if a.endpoint.kind == kindInference {
+		metrics.streams.Inc()
+	}
+	h.engine.busy.Add(1)
+	defer h.engine.busy.Add(-1)
 	defer a.finish(r)
 	if e := h.identify(a, r); e != nil {
 		return a.refuse(w, r, e)

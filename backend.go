@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/openova-io/llm-gateway/routing"
 )
@@ -22,8 +24,10 @@ type upstreams struct {
 	proxy    caddyhttp.MiddlewareHandler
 	basePath string
 	key      *secret
-	// address is one URL of the backend for questions of our own (its model
-	// list); nil where the operator's proxy has the upstreams.
+	// transport is the proxy's, for questions of our own (the model list).
+	transport http.RoundTripper
+	// address is one replica for these questions; nil where none is known
+	// before a request comes (dynamic upstreams).
 	address *url.URL
 }
 
@@ -45,6 +49,9 @@ func provisionBackend(ctx caddy.Context, h *ModelRoute, b *Backend) (*upstreams,
 	if b.KeyOptional && b.Key == "" {
 		return nil, fmt.Errorf("the key is optional, but there is none")
 	}
+	if b.Key != "" && !isPlaceholder(b.Key) {
+		return nil, fmt.Errorf("the key stands in the configuration in clear; write a placeholder, {env.NAME} or {file./run/secrets/name}")
+	}
 	if err := u.key.resolve(!b.KeyOptional); err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
@@ -57,11 +64,15 @@ func provisionBackend(ctx caddy.Context, h *ModelRoute, b *Backend) (*upstreams,
 		return nil, err
 	}
 	u.basePath = strings.TrimSuffix(b.BasePath, "/")
+	u.address = firstUpstream(b.ProxyRaw)
 	if len(addresses) > 0 {
 		u.address, u.basePath = addresses[0], addresses[0].Path
 	}
 	if u.basePath == "" {
 		u.basePath = defaultBasePath
+	}
+	if u.address == nil && u.API.Internal() && !u.Explicit {
+		return nil, fmt.Errorf("its upstreams are dynamic, so nobody can be asked which models they serve; add a line such as: models qwen3-*")
 	}
 	raw, err := proxyConfig(u.API, addresses, b.ProxyRaw)
 	if err != nil {
@@ -71,7 +82,11 @@ func provisionBackend(ctx caddy.Context, h *ModelRoute, b *Backend) (*upstreams,
 	if err != nil {
 		return nil, fmt.Errorf("building the proxy: %w", err)
 	}
-	u.proxy = loaded.(caddyhttp.MiddlewareHandler)
+	proxy := loaded.(*reverseproxy.Handler)
+	if err := keyTransport(proxy, u.API, u.key); err != nil {
+		return nil, err
+	}
+	u.proxy, u.transport = proxy, proxy.Transport
 	return u, nil
 }
 
@@ -149,12 +164,30 @@ func parseBackendURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// isPlaceholder reports whether a secret is one placeholder and nothing else.
+func isPlaceholder(s string) bool {
+	return len(s) > 2 && strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}") && strings.Count(s, "{") == 1
+}
+
+// operatorProxy is what we read of the operator's own reverse_proxy.
+type operatorProxy struct {
+	Upstreams []struct{ Dial string } `json:"upstreams"`
+	Dynamic   json.RawMessage         `json:"dynamic_upstreams"`
+}
+
 func hasUpstreams(proxy json.RawMessage) bool {
-	var p struct {
-		Upstreams []json.RawMessage `json:"upstreams"`
-		Dynamic   json.RawMessage   `json:"dynamic_upstreams"`
-	}
+	var p operatorProxy
 	return proxy != nil && json.Unmarshal(proxy, &p) == nil && (len(p.Upstreams) > 0 || p.Dynamic != nil)
+}
+
+// firstUpstream returns the first upstream that the operator named, nil where
+// there is none. The transport knows whether to speak TLS.
+func firstUpstream(proxy json.RawMessage) *url.URL {
+	var p operatorProxy
+	if proxy == nil || json.Unmarshal(proxy, &p) != nil || len(p.Upstreams) == 0 || strings.ContainsAny(p.Upstreams[0].Dial, "{/") {
+		return nil
+	}
+	return &url.URL{Host: p.Upstreams[0].Dial}
 }
 
 // proxyConfig returns the JSON of the guest reverse_proxy: what the operator

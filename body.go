@@ -1,13 +1,13 @@
 package llmgateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"math/bits"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/openova-io/llm-gateway/internal/queue"
 )
@@ -18,6 +18,7 @@ import (
 type requestBody struct {
 	bytes []byte
 	hold  queue.Hold
+	probe [1]byte
 
 	mu       sync.Mutex
 	readers  int  // requests to upstreams that may still read
@@ -58,46 +59,93 @@ func putBuffer(b []byte) {
 	bodyPools[class-minClass].Put(&b)
 }
 
-// bodyWeight is what a body of the declared length takes of the budget at
-// first; -1 is a length that nobody declared.
-func bodyWeight(declared int64) int64 { return max(declared, unknownLength) }
+// firstBuffer is the most that a body is given before any of it has arrived:
+// enough for nearly every request at once, and little enough that connections
+// which announce much and send nothing do not fill the budget.
+const firstBuffer = 256 << 10
 
 // unknownLength is the first buffer of a body that announces no length.
 const unknownLength = 4 << 10
 
-// read reads the request's body into a pooled buffer. The budget grows before
-// the memory does: a body of unknown length grows by doubling. The declared
-// length is a hint that is never trusted beyond limit.
-func (b *requestBody) read(r *http.Request, limit int64) error {
-	// One byte more than declared: the read that finds the end needs room.
-	b.bytes = getBuffer(int(bodyWeight(r.ContentLength) + 1))
+// bufferSize is the capacity of the first buffer for a body of the declared
+// length, -1 for one that nobody declared. The budget is charged with it.
+func bufferSize(declared int64) int64 {
+	if declared < 0 {
+		return unknownLength
+	}
+	return classSize(min(declared, firstBuffer))
+}
+
+// classSize rounds a size up to the capacity that getBuffer gives.
+func classSize(size int64) int64 {
+	class := max(bits.Len64(uint64(max(size, 1)-1)), minClass)
+	if class > maxClass {
+		return size
+	}
+	return 1 << class
+}
+
+// slowestBody is the rate, in bytes per second, below which a body is given up
+// after bodyPatience: memory is held for those who send.
+const (
+	slowestBody  = 16 << 10
+	bodyPatience = 20 * time.Second
+)
+
+var errBodyTooSlow = errors.New("request body arrives too slowly")
+
+// read reads the request's body into pooled buffers that grow as it arrives,
+// the budget before the memory. The declared length is a hint that is never
+// trusted beyond limit.
+func (b *requestBody) read(r *http.Request, limit int64, now func() time.Time) error {
+	b.bytes = getBuffer(int(bufferSize(r.ContentLength)))
+	began := now()
 	for {
-		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(r.Context()); err != nil {
-				return err
-			}
-		}
-		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
+		n, err := b.readSome(r)
 		switch {
-		case int64(len(b.bytes)) > limit:
+		case int64(len(b.bytes))+int64(n) > limit:
 			return errBodyTooBig
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
+		case n > 0: // more than fits
+			if err := b.grow(r); err != nil {
+				return err
+			}
+		}
+		if late := now().Sub(began) - bodyPatience; late > 0 && late.Seconds()*slowestBody > float64(len(b.bytes)) {
+			return errBodyTooSlow
 		}
 	}
 }
 
-// grow doubles the buffer.
-func (b *requestBody) grow(ctx context.Context) error {
-	if err := b.hold.Grow(ctx, int64(cap(b.bytes)), bodyWait); err != nil {
+// readSome reads once into the free part of the buffer. Of a full one it finds
+// out whether the body has ended: n is 1 where it has not, and probe holds that
+// byte.
+func (b *requestBody) readSome(r *http.Request) (n int, err error) {
+	if len(b.bytes) == cap(b.bytes) {
+		return r.Body.Read(b.probe[:])
+	}
+	n, err = r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+	b.bytes = b.bytes[:len(b.bytes)+n]
+	return 0, err
+}
+
+// grow doubles the buffer, or takes what was declared if that is less, and
+// appends the byte that did not fit.
+func (b *requestBody) grow(r *http.Request) error {
+	size := 2 * int64(cap(b.bytes))
+	if left := r.ContentLength; left > int64(cap(b.bytes)) {
+		size = min(size, left)
+	}
+	size = classSize(size)
+	if err := b.hold.Grow(r.Context(), size-int64(cap(b.bytes)), bodyWait); err != nil {
 		return err
 	}
-	bigger := append(getBuffer(2*cap(b.bytes)), b.bytes...)
+	bigger := append(getBuffer(int(size)), b.bytes...)
 	putBuffer(b.bytes)
-	b.bytes = bigger
+	b.bytes = append(bigger, b.probe[0])
 	return nil
 }
 

@@ -18,7 +18,7 @@ import (
 func readTestBody(t *testing.T, src io.Reader, declared, limit int64) (*requestBody, *queue.Gate, error) {
 	t.Helper()
 	gate := queue.NewGate(1<<20, 1)
-	hold, err := gate.Acquire(t.Context(), "subject", 1, bodyWeight(declared), time.Second)
+	hold, err := gate.Acquire(t.Context(), "subject", 1, bufferSize(declared), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func readTestBody(t *testing.T, src io.Reader, declared, limit int64) (*requestB
 		t.Fatal(err)
 	}
 	r.ContentLength = declared
-	return b, gate, b.read(r, limit)
+	return b, gate, b.read(r, limit, time.Now)
 }
 
 func TestBodyRead(t *testing.T) {
@@ -67,7 +67,7 @@ func TestBodyRead(t *testing.T) {
 func TestBodyReadStopsAtTheBudget(t *testing.T) {
 	b, gate, err := func() (*requestBody, *queue.Gate, error) {
 		gate := queue.NewGate(8<<10, 1)
-		hold, err := gate.Acquire(t.Context(), "subject", 1, bodyWeight(-1), time.Second)
+		hold, err := gate.Acquire(t.Context(), "subject", 1, bufferSize(-1), time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestBodyReadStopsAtTheBudget(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ContentLength = -1
-		return b, gate, b.read(r, 1<<20)
+		return b, gate, b.read(r, 1<<20, time.Now)
 	}()
 	if err == nil {
 		t.Fatal("a body of 64 KiB was read into a budget of 8 KiB")

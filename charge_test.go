@@ -61,7 +61,9 @@ func TestCharge(t *testing.T) {
 		},
 		{
 			name: "a redirect", status: 529,
-			answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://example.com/", http.StatusTemporaryRedirect) },
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "http://example.com/", http.StatusTemporaryRedirect)
+			},
 		},
 		{
 			name: "a stream that breaks before any content", body: streamBody, status: 529,

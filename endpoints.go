@@ -72,11 +72,14 @@ var (
 )
 
 // findEndpoint returns the endpoint of a request, or nil. A path that needed
-// decoding is none of ours. A base URL that was set with /v1 makes clients ask
+// decoding is none of ours, but for a model's name, which goes nowhere. A base URL that was set with /v1 makes clients ask
 // for /v1/v1/…, which means the same.
 func findEndpoint(r *http.Request) *endpoint {
 	path := r.URL.Path
 	if r.URL.RawPath != "" {
+		if strings.HasPrefix(r.URL.RawPath, modelPathPrefix) {
+			return modelEndpoint // clients encode the slashes of a model's name
+		}
 		return nil
 	}
 	if strings.HasPrefix(path, "/v1/v1/") {

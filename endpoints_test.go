@@ -18,6 +18,7 @@ func TestFindEndpoint(t *testing.T) {
 		{name: "chat completions", target: "/v1/chat/completions", want: "chat_completions"},
 		{name: "one model", target: "/v1/models/qwen3-32b", want: "models"},
 		{name: "a model with slashes", target: "/v1/models/Qwen/Qwen3-32B", want: "models"},
+		{name: "a model with encoded slashes", target: "/v1/models/Qwen%2FQwen3-32B", want: "models"},
 		{name: "no model", target: "/v1/models/", want: ""},
 		{name: "the probe below a base URL with /v1", target: "/v1/api/hello", want: "hello"},
 		{name: "double slash", target: "/v1//messages", want: ""},

@@ -82,15 +82,16 @@ func (h *ModelRoute) forward(w http.ResponseWriter, r *http.Request, a *admissio
 		},
 	})
 	defer rw.Release()
-	err, aborted := callProxy(u.proxy, rw, req)
+	err, aborted := callNext(proxyHandler{u.proxy}, rw, req)
 	out := rw.Finish(aborted)
 	a.outcome.answer = out
 	return h.conclude(w, r, a, u, rw, verdict{Outcome: out, prepared: p, err: err, aborted: aborted, ctx: ctx})
 }
 
-// callProxy runs the guest. Caddy ends a broken stream with a panic of
-// http.ErrAbortHandler: it is caught here, so that the client can be told.
-func callProxy(proxy caddyhttp.MiddlewareHandler, w http.ResponseWriter, r *http.Request) (err error, aborted bool) {
+// callNext runs a handler. Caddy's proxy ends a broken stream, and one whose
+// client left, with a panic of http.ErrAbortHandler: it is caught here, so that
+// the charge ends as it should and the client can be told.
+func callNext(next caddyhttp.Handler, w http.ResponseWriter, r *http.Request) (err error, aborted bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p != http.ErrAbortHandler {
@@ -99,7 +100,15 @@ func callProxy(proxy caddyhttp.MiddlewareHandler, w http.ResponseWriter, r *http
 			aborted = true
 		}
 	}()
-	return proxy.ServeHTTP(w, r, nothingNext), false
+	return next.ServeHTTP(w, r), false
+}
+
+// proxyHandler makes a guest proxy a handler.
+type proxyHandler struct{ proxy caddyhttp.MiddlewareHandler }
+
+// ServeHTTP implements caddyhttp.Handler.
+func (p proxyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	return p.proxy.ServeHTTP(w, r, nothingNext)
 }
 
 // nothingNext is what stands behind a guest proxy: it answers everything
@@ -114,11 +123,12 @@ func (h *ModelRoute) upstreamRequest(r *http.Request, a *admission, u *upstreams
 	target := *r.URL
 	target.Path = u.basePath + a.endpoint.path[len(defaultBasePath):]
 	target.RawPath, target.Fragment, target.Opaque = "", "", ""
-	if u.API != routing.Anthropic {
-		target.RawQuery = ""
+	target.RawQuery = ""
+	if u.API == routing.Anthropic && r.URL.Query().Get("beta") == "true" {
+		target.RawQuery = "beta=true"
 	}
 	header := make(http.Header, 16)
-	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, Key: u.key.value(), RequestID: a.requestID, Dialect: a.dialect})
+	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, RequestID: a.requestID, Dialect: a.dialect})
 	header["Content-Length"] = []string{strconv.FormatInt(p.length, 10)}
 	// A nil value tells Caddy's proxy to leave these out: who calls is the
 	// house's own business.
@@ -154,7 +164,7 @@ type verdict struct {
 
 // conclude ends the charge and, where nothing was sent yet, answers.
 func (h *ModelRoute) conclude(w http.ResponseWriter, r *http.Request, a *admission, u *upstreams, rw *respw.Writer, v verdict) error {
-	a.outcome.status, a.outcome.firstByte, a.outcome.stream = v.Status, v.FirstByte, v.Stream
+	a.outcome.status, a.outcome.firstByte = v.Status, v.FirstByte
 	switch {
 	case v.ClientGone || r.Context().Err() != nil:
 		return a.clientLeft(r, v)
@@ -165,6 +175,8 @@ func (h *ModelRoute) conclude(w http.ResponseWriter, r *http.Request, a *admissi
 		a.outcome.word = "ok"
 		a.keep("answered")
 		return nil
+	case v.Stream && v.Content && errors.Is(v.ctx.Err(), context.DeadlineExceeded):
+		return a.tookTooLong(rw)
 	default:
 		metrics.upstreamFail(u.Name, "reset")
 		return a.brokeOff(r, u, rw, v)
@@ -215,6 +227,18 @@ func (a *admission) clientLeft(r *http.Request, v verdict) error {
 // statusClientGone is the status in log and metrics where the client left
 // before it could be told any (nginx's, which Caddy uses too).
 const statusClientGone = 499
+
+// tookTooLong ends an answer that reached the tier's max_duration. What was said
+// until then is charged: the limit is the plan's, not a fault.
+func (a *admission) tookTooLong(rw *respw.Writer) error {
+	a.outcome.word = "max_duration"
+	a.keep("answered up to max_duration")
+	a.outcome.refusal = apierr.TookTooLong(a.tier.name, a.tier.maxDuration)
+	if rw.AppendError(apierr.AppendEvent(nil, a.dialect, a.outcome.refusal, a.requestID)) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
 
 // brokeOff ends a request whose answer broke off on the way: the client is told
 // in its own dialect, and never gets a clean end.
@@ -286,8 +310,8 @@ func (h *ModelRoute) passError(w http.ResponseWriter, a *admission, u *upstreams
 	a.outcome.status = v.Status
 	header["Content-Length"] = []string{strconv.Itoa(len(v.Captured))}
 	w.WriteHeader(v.Status)
-	_, err := w.Write(v.Captured)
-	return err
+	_, _ = w.Write(v.Captured)
+	return nil
 }
 
 // setAnswerHeader adds what every answer of a model carries.

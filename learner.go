@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/openova-io/llm-gateway/internal/dialect"
@@ -20,7 +21,6 @@ type learner struct {
 	upstreams *upstreams
 	table     *routing.Table
 	logger    *zap.Logger
-	client    *http.Client
 }
 
 const (
@@ -34,22 +34,12 @@ const (
 )
 
 func newLearner(u *upstreams, table *routing.Table, logger *zap.Logger) *learner {
-	return &learner{
-		upstreams: u, table: table, logger: logger,
-		client: &http.Client{
-			Timeout: learnTimeout,
-			// Like the guest proxy's transport: no proxy of the environment, no
-			// redirect that could carry the key elsewhere.
-			Transport:     &http.Transport{Proxy: nil, IdleConnTimeout: time.Second},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	return &learner{upstreams: u, table: table, logger: logger}
 }
 
 // run learns until the context ends. Failures come back sooner and are logged
 // once per change.
 func (l *learner) run(ctx context.Context) {
-	defer l.client.CloseIdleConnections()
 	if l.upstreams.key.inFile() {
 		go l.refreshKey(ctx)
 	}
@@ -84,7 +74,12 @@ func (l *learner) refreshKey(ctx context.Context) {
 	}
 }
 
+// ask goes through the guest proxy's own transport: the operator's certificate
+// authorities, client certificates and timeouts hold here too, and a transport
+// follows no redirect that could carry the key elsewhere.
 func (l *learner) ask(ctx context.Context) ([]routing.Model, error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()), learnTimeout)
+	defer cancel()
 	target := *l.upstreams.address
 	target.Path = l.upstreams.basePath + "/models"
 	if l.upstreams.API == routing.Anthropic {
@@ -94,12 +89,12 @@ func (l *learner) ask(ctx context.Context) ([]routing.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for models: %w", err)
 	}
-	hop := routing.Hop{Backend: &l.upstreams.Backend, Key: l.upstreams.key.value()}
+	hop := routing.Hop{Backend: &l.upstreams.Backend}
 	if l.upstreams.API != routing.Anthropic {
 		hop.Dialect = dialect.OpenAI
 	}
 	routing.UpstreamHeader(req.Header, nil, hop)
-	res, err := l.client.Do(req)
+	res, err := l.upstreams.transport.RoundTrip(req)
 	if err != nil {
 		return nil, fmt.Errorf("asking for models: %w", err)
 	}

@@ -69,7 +69,7 @@ func newCollectors() *collectors {
 		}, []string{"backend", "kind"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gateway_streams_active",
-			Help: "Requests to charged endpoints that are being answered.",
+			Help: "Requests to charged endpoints that are being served, streams above all.",
 		}),
 		chargesOpen: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gateway_charges_open",

@@ -61,6 +61,6 @@ func writeStatus(w http.ResponseWriter, r *http.Request, status int, word string
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write([]byte(`{"status":"` + word + `"}` + "\n"))
-	return err
+	_, _ = w.Write([]byte(`{"status":"` + word + `"}` + "\n"))
+	return nil
 }

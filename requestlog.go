@@ -25,6 +25,7 @@ func (a *admission) finish(r *http.Request) {
 	}
 	took := a.site.now().Sub(a.arrived)
 	if a.endpoint.kind == kindInference {
+		metrics.streams.Dec()
 		a.observe(took)
 	}
 	a.log(took)

@@ -33,6 +33,9 @@ type userUse struct {
 	prev, next *userUse
 }
 
+// otherUsers labels the sum of people without a series of their own.
+const otherUsers = "other"
+
 // defaultUserSeries is the bound where the configuration says nothing.
 const defaultUserSeries = 1000
 
@@ -57,6 +60,9 @@ func (s *userSeries) setBound(n int) {
 
 // observe records what a person has used of the window that ends at ends.
 func (s *userSeries) observe(label string, used int64, ends time.Time) {
+	if label == otherUsers {
+		label = "_" + label // a person of that name
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bound <= 0 {
@@ -131,6 +137,6 @@ func (s *userSeries) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(u.used), label)
 	}
 	if s.other > 0 && s.otherEnds.After(now) {
-		ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(s.other), "other")
+		ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(s.other), otherUsers)
 	}
 }

@@ -60,8 +60,8 @@ func write(w http.ResponseWriter, r *http.Request, status int, page string, data
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := body.WriteTo(w)
-	return err
+	_, _ = body.WriteTo(w) // a client that left is no concern of ours
+	return nil
 }
 
 // Asset answers GET /assets/<name> and reports whether there is such a file.

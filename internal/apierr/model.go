@@ -105,6 +105,12 @@ func StreamBroke(model string, counted bool) *Error {
 	return e.NotCounted()
 }
 
+// TookTooLong is an answer that reached the tier's max_duration. What was said
+// until then stays charged.
+func TookTooLong(tier string, most time.Duration) *Error {
+	return &Error{Kind: KindStreamBroke, Message: clip("An answer may take " + Span(most) + " on " + word(tier, 64) + ", and this one took longer. Ask for less at once.")}
+}
+
 // NotCounted returns e saying that the request was not counted. It is for
 // refusals after a charge, once the store has confirmed that it gave it back.
 func (e *Error) NotCounted() *Error {

@@ -5,6 +5,8 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openova-io/llm-gateway/internal/vllmsim"
 	"github.com/openova-io/llm-gateway/test/harness"
 )
 
@@ -27,8 +30,14 @@ type dev struct {
 // took is the time from the command to there.
 func startDev(t *testing.T, address, dir string) (d *dev, took time.Duration) {
 	t.Helper()
-	cmd := exec.Command(harness.Binary(t), "llm-gateway", "dev", "--listen", address, "--data", dir)
-	cmd.Env = harness.CleanEnv()
+	return startDevOn(t, address, dir, nil)
+}
+
+// startDevOn is startDev with further arguments and environment.
+func startDevOn(t *testing.T, address, dir string, args []string, env ...string) (d *dev, took time.Duration) {
+	t.Helper()
+	cmd := exec.Command(harness.Binary(t), append([]string{"llm-gateway", "dev", "--listen", address, "--data", dir}, args...)...)
+	cmd.Env = append(harness.CleanEnv(), env...)
 	start := time.Now()
 	d = &dev{Process: harness.Start(t, cmd), url: "http://" + address}
 	harness.Poll(t, 30*time.Second, "the first answer of dev", func() error {
@@ -42,7 +51,14 @@ func startDev(t *testing.T, address, dir string) (d *dev, took time.Duration) {
 		}
 		return firstDelta(d.url, d.token["enterprise"])
 	})
-	return d, time.Since(start)
+	took = time.Since(start)
+	harness.Poll(t, 10*time.Second, "what dev prints", func() error {
+		if d.Tail(1) == "" {
+			return errors.New("nothing yet")
+		}
+		return nil
+	})
+	return d, took
 }
 
 func TestDevStartsFromNothing(t *testing.T) {
@@ -111,6 +127,43 @@ func TestDevRefusesWhatWouldNotWork(t *testing.T) {
 			p := harness.Start(t, cmd)
 			if status, err := p.Wait(20 * time.Second); status != 1 || err != nil || !strings.Contains(p.Tail(5), tc.says) {
 				t.Errorf("exit status %d, %v; want 1 and %q\n%s", status, err, tc.says, p.Tail(5))
+			}
+		})
+	}
+}
+
+// A model of one's own answers for every name on every plan.
+func TestDevWithARealModel(t *testing.T) {
+	const name = "llama-9b"
+	model := harness.StartModel(t, vllmsim.Options{Models: []string{name}})
+	for _, tc := range []struct {
+		name string
+		args []string
+		env  string
+	}{
+		{"--upstream", []string{"--upstream", model.URL, "--json"}, ""},
+		{"INTERNAL_LLM_URL", []string{"--json"}, "INTERNAL_LLM_URL=" + model.URL + "/v1"},
+		{"OLLAMA_HOST", []string{"--json"}, "OLLAMA_HOST=" + strings.TrimPrefix(model.URL, "http://")},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, _ := startDevOn(t, harness.Address(t), harness.Dir(t), tc.args, tc.env)
+			for plan, token := range d.token {
+				body := `{"model":"claude-opus-5-5","max_tokens":50,"messages":[{"role":"user","content":"[[sim say real]]"}]}`
+				a := call(t, http.MethodPost, d.url+"/v1/messages", token, body)
+				if a.status != http.StatusOK || a.header.Get("X-Llm-Gateway-Model") != name || !strings.Contains(a.body, "real") {
+					t.Errorf("%s: %d by %q, %s; want an answer of %s", plan, a.status, a.header.Get("X-Llm-Gateway-Model"), a.body, name)
+				}
+			}
+			var printed struct {
+				Address, Backend string
+				Simulated        bool
+				Tokens           map[string]string
+			}
+			if err := json.Unmarshal([]byte(d.Tail(1)), &printed); err != nil {
+				t.Fatalf("dev --json printed %q: %v", d.Tail(1), err)
+			}
+			if printed.Address != d.url || printed.Simulated || !strings.Contains(printed.Backend, name) || printed.Tokens["pro"] != d.token["pro"] {
+				t.Errorf("dev --json printed %+v", printed)
 			}
 		})
 	}

@@ -17,14 +17,15 @@ type Recorder struct {
 	URL string
 
 	mu   sync.Mutex
-	seen []Seen
+	seen []*Seen
 }
 
 // Seen is one request that passed.
 type Seen struct {
 	Method, Path string
 	Header       http.Header
-	Status       int
+	// Status of the answer; 200 until it has begun.
+	Status int
 }
 
 // StartModel serves the simulator of vLLM and records what reaches it: what the
@@ -55,15 +56,12 @@ func record(t testing.TB, h http.Handler) *Recorder {
 	t.Helper()
 	r := new(Recorder)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		seen := Seen{Method: req.Method, Path: req.URL.Path, Header: req.Header.Clone()}
-		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		defer func() {
-			seen.Status = s.status
-			r.mu.Lock()
-			r.seen = append(r.seen, seen)
-			r.mu.Unlock()
-		}()
-		h.ServeHTTP(s, req)
+		// Noted before the answer leaves: whoever has it finds it here.
+		seen := &Seen{Method: req.Method, Path: req.URL.Path, Header: req.Header.Clone(), Status: http.StatusOK}
+		r.mu.Lock()
+		r.seen = append(r.seen, seen)
+		r.mu.Unlock()
+		h.ServeHTTP(&statusWriter{ResponseWriter: w, recorder: r, seen: seen}, req)
 	}))
 	r.URL = server.URL
 	t.Cleanup(func() {
@@ -73,7 +71,7 @@ func record(t testing.TB, h http.Handler) *Recorder {
 	return r
 }
 
-// Seen returns the requests that ended so far, with this method and path; an
+// Seen returns the requests that came so far, with this method and path; an
 // empty path is every path.
 func (r *Recorder) Seen(method, path string) []Seen {
 	r.mu.Lock()
@@ -81,20 +79,23 @@ func (r *Recorder) Seen(method, path string) []Seen {
 	var found []Seen
 	for _, s := range r.seen {
 		if s.Method == method && (path == "" || s.Path == path) {
-			found = append(found, s)
+			found = append(found, *s)
 		}
 	}
 	return found
 }
 
-// statusWriter remembers the status.
+// statusWriter notes the status.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	recorder *Recorder
+	seen     *Seen
 }
 
 func (s *statusWriter) WriteHeader(status int) {
-	s.status = status
+	s.recorder.mu.Lock()
+	s.seen.Status = status
+	s.recorder.mu.Unlock()
 	s.ResponseWriter.WriteHeader(status)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -28,6 +29,7 @@ import (
 type gateway struct {
 	t      *testing.T
 	base   string
+	dir    string
 	token  map[string]string
 	config func(upstream string) string
 
@@ -49,19 +51,34 @@ const tinyTiers = `
 				default qwen3-32b
 			}`
 
-// startGateway runs a gateway with the two tiers above; more is put into the
-// llm_gateway block.
+// startGateway runs a gateway with the two tiers above and a vLLM backend; more
+// is put into the llm_gateway block.
 func startGateway(t *testing.T, more string) *gateway {
 	t.Helper()
-	dir := t.TempDir()
-	g := &gateway{t: t, token: make(map[string]string)}
+	return startSite(t, "", func(dir, upstream string) string {
+		return fmt.Sprintf(`llm_gateway {
+			auth users %[1]s/users.json
+			quota embedded %[1]s/quota%[2]s
+			backend internal vllm %[3]s/v1 {
+				models qwen3-32b
+				native_messages
+			}%[4]s
+		}`, dir, tinyTiers, upstream, more)
+	})
+}
+
+// startSite runs a gateway on directives of the test's own, with more global
+// options. dir holds users.json and whatever the site keeps.
+func startSite(t *testing.T, globals string, site func(dir, upstream string) string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, dir: t.TempDir(), token: make(map[string]string)}
 	var file users.File
 	for _, tier := range []string{"tiny", "wide"} {
 		token, hash := users.NewToken()
 		g.token[tier] = token
 		file.Users = append(file.Users, users.User{Name: tier, Tier: tier, Tokens: []users.Token{{SHA256: hash}}})
 	}
-	if err := file.Write(filepath.Join(dir, "users.json")); err != nil {
+	if err := file.Write(filepath.Join(g.dir, "users.json")); err != nil {
 		t.Fatal(err)
 	}
 	g.upstream = httptest.NewServer(http.HandlerFunc(g.serveUpstream))
@@ -75,6 +92,7 @@ func startGateway(t *testing.T, more string) *gateway {
 	admin off
 	persist_config off
 	auto_https off
+	%[4]s
 	storage file_system %[1]s/caddy
 	log default {
 		output file %[1]s/caddy.log
@@ -86,21 +104,24 @@ http://:%[2]s {
 		metrics
 	}
 	handle {
-		llm_gateway {
-			auth users %[1]s/users.json
-			quota embedded %[1]s/quota%[3]s
-			backend internal vllm %[4]s/v1 {
-				models qwen3-32b
-				native_messages
-			}%[5]s
-		}
+		%[3]s
 	}
 }
-`, dir, port, tinyTiers, upstream, more)
+`, g.dir, port, site(g.dir, upstream), globals)
 	}
 	g.load(g.config(g.upstream.URL))
 	t.Cleanup(func() { _ = caddy.Stop() })
 	return g
+}
+
+// logged returns what Caddy and the gateway have logged so far.
+func (g *gateway) logged() string {
+	g.t.Helper()
+	text, err := os.ReadFile(filepath.Join(g.dir, "caddy.log"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func freeAddress(t *testing.T) string {

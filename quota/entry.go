@@ -81,7 +81,7 @@ func appendText(dst []byte, s string, limit int, instead byte) []byte {
 
 // ParseEntry reads one line of [Record].Ledger:
 //
-//	<Unix ms> DONE|KEPT|LATE s|f|c <amount> <unit> <model> <request id> <why>
+//	<Unix ms> DONE|KEPT|LATE s|f|c|v <amount> <unit> <model> <request id> <why>
 //
 // It reports false for a line that is not one.
 func ParseEntry(line string) (Entry, bool) {

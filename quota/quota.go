@@ -121,6 +121,12 @@ const (
 	// Abandon returns them because the client left before any content.
 	// Bounded by a smaller cap, so that prefill is not free.
 	Abandon Mode = 'c'
+	// Void returns them because nothing happened: the request was never sent,
+	// or nobody knows whether its charge was taken at all. No refund cap counts
+	// it or holds it back, so a store that answers late cannot use up the
+	// refunds of a day. Only a turn that others rode on stays charged, as
+	// with GiveBack.
+	Void Mode = 'v'
 )
 
 // Settlement ends one reservation. Only the first settlement of an ID counts.
@@ -129,7 +135,7 @@ type Settlement struct {
 	Subject string
 	Mode    Mode
 	// RefundCap is how many refunds of this mode the first window that is not
-	// a rate allows per bucket; beyond it the charge stays.
+	// a rate allows per bucket; beyond it the charge stays. Not for Void.
 	RefundCap int64
 	// Actual holds the true amount by window name; a window not named keeps
 	// what was reserved. nil for requests.

@@ -71,7 +71,7 @@ func (r *Reservation) Keep(line Entry) {
 }
 
 // GiveBack returns the charge, mode [GiveBack] for a fault of upstream or ours,
-// [Abandon] for a client that left early. It waits for the store's word, at
+// [Abandon] for a client that left early, [Void] where nothing was sent. It waits for the store's word, at
 // most the engine's RefundTimeout and not beyond ctx, so that a client that
 // tries again does not meet its own charge. [Kept] means that the refund cap
 // was reached. With an error the result is not known yet, and the refund goes
@@ -136,7 +136,7 @@ func capFor(mode Mode, limit int64) int64 {
 	switch {
 	case mode == Charge:
 		return 0
-	case limit == Unlimited:
+	case mode == Void, limit == Unlimited:
 		return maxAmount
 	case mode == Abandon:
 		return max(3, limit/10)

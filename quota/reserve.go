@@ -139,7 +139,7 @@ func (e *Engine) conclude(ctx context.Context, r *Reservation, d *Decision, err 
 func (e *Engine) unanswered(ctx context.Context, r *Reservation, err error) error {
 	inDoubt := ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 	if inDoubt && !errors.Is(err, ErrNotAsked) {
-		x := ending{reservation: r, mode: GiveBack, silent: true, since: e.opts.Now()}
+		x := ending{reservation: r, mode: Void, silent: true, since: e.opts.Now()}
 		if !e.backlog.offer(x) {
 			// Nobody renews it, so its lease ends it. Waiting here would hold up
 			// every caller of a store that is down.

@@ -28,6 +28,7 @@ func TestCapFor(t *testing.T) {
 		{name: "client left, small limit", mode: Abandon, limit: 10, want: 3},
 		{name: "client left, large limit", mode: Abandon, limit: 1009, want: 100},
 		{name: "client left, unlimited", mode: Abandon, limit: Unlimited, want: maxAmount},
+		{name: "nothing happened", mode: Void, limit: 10, want: maxAmount},
 		{name: "kept", mode: Charge, limit: 10, want: 0},
 	} {
 		if got := capFor(tc.mode, tc.limit); got != tc.want {

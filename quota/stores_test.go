@@ -1,8 +1,11 @@
 package quota_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openova-io/llm-gateway/quota"
@@ -65,4 +68,58 @@ func TestEngineOnTheEmbeddedStore(t *testing.T) {
 		t.Errorf("ledger = %+v; want two answered and one refunded", u.Ledger)
 	}
 	running.Keep(quota.Entry{})
+}
+
+// late is a store that charges and whose word does not come in time.
+type late struct {
+	quota.Store
+	since bool
+}
+
+func (s *late) Reserve(ctx context.Context, r *quota.Request) (quota.Decision, error) {
+	d, err := s.Store.Reserve(ctx, r)
+	if s.since {
+		return quota.Decision{}, fmt.Errorf("%w: i/o timeout", quota.ErrUnavailable)
+	}
+	return d, err
+}
+
+// However often a store is late, the subject has its whole day afterwards, and
+// all of its refunds.
+func TestALateStoreUsesNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _, err := embedded.Open(t.TempDir(), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = store.Close() }()
+		slow := &late{Store: store, since: true}
+		e, err := quota.NewEngine(quota.Options{Store: slow, Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Start()
+		defer func() { _ = e.Stop(context.Background()) }()
+		plan, err := quota.NewPlan("free", []quota.Limit{{Amount: 10, Unit: quota.Requests, Period: quota.Day}}, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim := quota.Claim{Subject: "0123456789abcdef0123456789abcdef", Plan: plan}
+		for range 30 {
+			if _, err := e.Reserve(t.Context(), claim); !errors.Is(err, quota.ErrUnavailable) {
+				t.Fatalf("Reserve = %v; want ErrUnavailable", err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		slow.since = false
+		for i := range 20 {
+			r, err := e.Reserve(t.Context(), claim)
+			if err != nil {
+				t.Fatalf("request %d after the store was late: %v", i, err)
+			}
+			if got, err := r.GiveBack(t.Context(), quota.GiveBack, quota.Entry{}); got != quota.Done || err != nil {
+				t.Fatalf("refund %d = %v, %v; want it done: none was used up", i, got, err)
+			}
+		}
+	})
 }

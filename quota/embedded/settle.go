@@ -45,16 +45,19 @@ type settlement struct {
 	back   bool // something is to be given back
 	capped bool // but the refund cap is reached
 	kept   bool // a charge stays that was asked back
-	first  int  // the share whose window counts refunds; -1: none
+	first  int  // the share whose window counts this refund; -1: none
 }
 
 // count finds the first window that is not a rate: how often charges were
-// given back is counted there.
+// given back is counted there, but for those of which nothing came.
 func (s *settlement) count(r *record, v *reservation) {
+	if !s.back || s.Mode == quota.Void {
+		return
+	}
 	for i := range v.shares {
 		if w, ok := r.windows[v.shares[i].window]; ok && w.start != 0 {
 			s.first = i
-			s.capped = s.back && *w.refunds(s.Mode) >= s.RefundCap
+			s.capped = *w.refunds(s.Mode) >= s.RefundCap
 			s.kept = s.capped
 			return
 		}

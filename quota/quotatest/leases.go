@@ -59,7 +59,7 @@ func lateSettle(t *testing.T, a, b quota.Store) {
 	for _, tc := range []struct {
 		mode quota.Mode
 		used int64
-	}{{quota.Charge, 1}, {quota.GiveBack, 0}, {quota.Abandon, 0}} {
+	}{{quota.Charge, 1}, {quota.GiveBack, 0}, {quota.Abandon, 0}, {quota.Void, 0}} {
 		subject := newSubject()
 		r := leased(subject, daily(5))
 		want(t, a, r, quota.OK)

@@ -61,6 +61,7 @@ var contract = []struct {
 
 	{"failures are given back up to the cap", refundCap},
 	{"failures and abandoned requests have caps of their own", refundCapsApart},
+	{"what never happened is given back beyond all caps and counts against none", voidIsNoRefund},
 	{"the refund cap counts on the first window that is not a rate", refundCapBehindRate},
 	{"tokens are corrected to what was counted", actualAmounts},
 

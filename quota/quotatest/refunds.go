@@ -42,6 +42,30 @@ func refundCapsApart(t *testing.T, a, b quota.Store) {
 	equal(t, "used", used(t, a, subject, "day/requests"), 3)
 }
 
+func voidIsNoRefund(t *testing.T, a, b quota.Store) {
+	subject := newSubject()
+	end := func(mode quota.Mode, most int64, wanted quota.Result) {
+		r := request(subject, perMinute(), daily(10))
+		want(t, a, r, quota.OK)
+		got := settleWith(t, b, quota.Settlement{ID: r.ID, Subject: subject, Mode: mode, RefundCap: most, Line: "line"})
+		equal(t, "settlement "+string(mode), got, wanted)
+	}
+	for range 30 {
+		end(quota.Void, 0, quota.Done)
+	}
+	equal(t, "used", used(t, a, subject, "day/requests"), 0)
+	end(quota.GiveBack, 1, quota.Done) // the first refund of the day
+	end(quota.GiveBack, 1, quota.Kept)
+	end(quota.Abandon, 1, quota.Done)
+	end(quota.Void, 0, quota.Done)
+	equal(t, "used", used(t, a, subject, "day/requests"), 1)
+	equal(t, "in flight", read(t, a, subject).InFlight, 0)
+
+	early := request(subject, daily(10)) // its release overtakes it
+	equal(t, "release before it arrives", settle(t, b, early, quota.Void), quota.Unknown)
+	want(t, a, early, quota.Gone)
+}
+
 // perMinute is a rate that no check exhausts.
 func perMinute() quota.Window {
 	return quota.Window{Name: "minute/requests", Kind: quota.Rate, Limit: 100, Amount: 1, From: 10, To: 100}

@@ -62,7 +62,7 @@ func failedTurn(t *testing.T, a, b quota.Store) {
 }
 
 func riddenTurn(t *testing.T, a, b quota.Store) {
-	for _, mode := range []quota.Mode{quota.GiveBack, quota.Abandon} {
+	for _, mode := range []quota.Mode{quota.GiveBack, quota.Abandon, quota.Void} {
 		subject := newSubject()
 		turn, _ := call(t, a, subject, turns(10, 3, true))
 		step, _ := call(t, b, subject, turns(10, 3, false))

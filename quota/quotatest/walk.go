@@ -181,7 +181,7 @@ func (w *walk) renew() string {
 func (w *walk) settle(r *quota.Request) string {
 	st := quota.Settlement{
 		ID: r.ID, Subject: r.Subject, RefundCap: w.rng.Int64N(8), Line: "line-" + r.ID,
-		Mode: []quota.Mode{quota.Charge, quota.Charge, quota.GiveBack, quota.Abandon}[w.rng.IntN(4)],
+		Mode: []quota.Mode{quota.Charge, quota.Charge, quota.GiveBack, quota.Abandon, quota.Void}[w.rng.IntN(5)],
 	}
 	if w.rng.IntN(2) == 0 {
 		st.Actual = map[string]int64{"day/tokens": w.rng.Int64N(2000)}

@@ -1,7 +1,7 @@
 -- settle: end one reservation, exactly once. KEYS[1] the subject   KEYS[2] its ledger (list)
 -- ARGV id mode refundCap ledgerMax ledgerLine, then window,actual pairs (a window not named: charge keeps what was reserved, give back takes 0)
 --   mode s charge | f give back, the backend's fault | c give back, the client left: f and c each at most refundCap times per bucket of the
---   first window that is not a rate
+--   first window that is not a rate | v give back, nothing happened: not counted, no cap
 -- reply DONE | KEPT asked back, but charged: refund cap reached, or others rode on this turn | LATE lease had run out, corrected
 --   GONE settled before, or not seen yet (a later reserve of this id is refused)
 -- fields: see reserve.lua. quota/embedded/settle.go is the same machine in Go: change both.
@@ -37,7 +37,8 @@ end
 
 -- how often this may happen is counted where it matters: on the first window that is not a rate
 local back, capped, kept = mode ~= 's', false, false
-if back and first and tonumber(rec[first][mode]) >= tonumber(ARGV[3]) then capped = true; kept = true end
+local counted = back and mode ~= 'v' and first
+if counted and tonumber(rec[first][mode]) >= tonumber(ARGV[3]) then capped = true; kept = true end
 
 local set = {}
 if st == 'A' then set[1] = 'n'; set[2] = max(0, (tonumber(s[2]) or 1) - 1) end
@@ -54,7 +55,7 @@ for i = 1, #names do
       w.u = max(0, w.u + target - w.held)
       if undo then w.credit = max(0, w.credit - w.change) end
     end
-    if undo and i == first then w[mode] = w[mode] + 1 end
+    if undo and i == counted then w[mode] = w[mode] + 1 end
     if back or target ~= w.held then
       set[#set+1] = names[i]; set[#set+1] = fmt('%.0f %s %s %.0f %.0f %.0f', w.u, w.b, w.e, w.f, w.credit, w.c)
     end

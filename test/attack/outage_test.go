@@ -75,10 +75,14 @@ func (w *world) brokenUpstreams(t *testing.T) {
 			script http.HandlerFunc
 			judge  func(*testing.T, reply)
 		}{
-			{"dies in mid-stream", true, func(rw http.ResponseWriter, _ *http.Request) { begin(rw, l.path); panic(http.ErrAbortHandler) },
-				func(t *testing.T, r reply) { w.brokeOff(t, l.path, r) }},
-			{"ends in mid-stream without an end", true, func(rw http.ResponseWriter, _ *http.Request) { begin(rw, l.path) },
-				func(t *testing.T, r reply) { w.brokeOff(t, l.path, r) }},
+			{
+				"dies in mid-stream", true, func(rw http.ResponseWriter, _ *http.Request) { begin(rw, l.path); panic(http.ErrAbortHandler) },
+				func(t *testing.T, r reply) { w.brokeOff(t, l.path, r) },
+			},
+			{
+				"ends in mid-stream without an end", true, func(rw http.ResponseWriter, _ *http.Request) { begin(rw, l.path) },
+				func(t *testing.T, r reply) { w.brokeOff(t, l.path, r) },
+			},
 			{"dies before any content", true, func(rw http.ResponseWriter, _ *http.Request) {
 				rw.Header().Set("Content-Type", "text/event-stream")
 				_, _ = io.WriteString(rw, opening(l.path))

@@ -125,7 +125,9 @@ func (w *world) startGateway(t *testing.T) {
 func (w *world) caddyfile(t *testing.T, dir string) string {
 	t.Helper()
 	identity := "auth keycloak " + w.lab.Issuer + " {\ndefault_tier free\n}\n"
-	quota := "quota redis " + w.store.URL + "\n"
+	// The attackers share this machine's cores with the store: it gets longer
+	// than a server of its own would need.
+	quota := "quota redis " + w.store.URL + " {\ntimeout 2s\n}\n"
 	internal := func(url string) string {
 		return "backend internal vllm " + url + "/v1 {\nmodels qwen3-32b\nnative_messages\nkey {env.INTERNAL_KEY}\n}\n"
 	}

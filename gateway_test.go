@@ -27,7 +27,7 @@ import (
 // that the test scripts. One process holds one Caddy, so these tests do not run
 // in parallel.
 type gateway struct {
-	t      *testing.T
+	t      testing.TB
 	base   string
 	dir    string
 	token  map[string]string
@@ -53,7 +53,7 @@ const tinyTiers = `
 
 // startGateway runs a gateway with the two tiers above and a vLLM backend; more
 // is put into the llm_gateway block.
-func startGateway(t *testing.T, more string) *gateway {
+func startGateway(t testing.TB, more string) *gateway {
 	t.Helper()
 	return startSite(t, "", func(dir, upstream string) string {
 		return fmt.Sprintf(`llm_gateway {
@@ -69,7 +69,7 @@ func startGateway(t *testing.T, more string) *gateway {
 
 // startSite runs a gateway on directives of the test's own, with more global
 // options. dir holds users.json and whatever the site keeps.
-func startSite(t *testing.T, globals string, site func(dir, upstream string) string) *gateway {
+func startSite(t testing.TB, globals string, site func(dir, upstream string) string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), token: make(map[string]string)}
 	var file users.File
@@ -124,7 +124,7 @@ func (g *gateway) logged() string {
 	return string(text)
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -74,6 +75,7 @@ func testReload(t *testing.T, configure ...func(*harness.Site)) {
 	cut := make([]error, openStreams)
 	for i := range cut {
 		wg.Go(func() { cut[i] = readStream(t.Context(), s.URL, s.token["streams"], prompt, words) })
+		time.Sleep(10 * time.Millisecond) // people do not come all at once
 	}
 	counts := make(map[string]*steady)
 	for _, sdk := range []string{"anthropic", "openai"} {
@@ -150,6 +152,9 @@ func reloadEverySecond(t *testing.T, s *site, length time.Duration) int {
 	return n
 }
 
+// errRefused is a stream that never began.
+var errRefused = errors.New("refused")
+
 // readStream reads one streamed answer to its end and counts its words.
 func readStream(ctx context.Context, url, token, prompt string, words int) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/messages", strings.NewReader(messages(prompt, true)))
@@ -162,6 +167,10 @@ func readStream(ctx context.Context, url, token, prompt string, words int) error
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(io.LimitReader(res.Body, 4096))
+		return fmt.Errorf("%s: %s: %w", res.Status, text, errors.Join(errRefused, err))
+	}
 	got, stopped := 0, false
 	lines := bufio.NewScanner(res.Body)
 	for lines.Scan() {
@@ -172,7 +181,7 @@ func readStream(ctx context.Context, url, token, prompt string, words int) error
 		return fmt.Errorf("after %d of %d words: %w", got, words, err)
 	}
 	if !stopped || got != words {
-		return fmt.Errorf("%s: %d of %d words, ended properly: %t", res.Status, got, words, stopped)
+		return fmt.Errorf("%d of %d words, ended properly: %t", got, words, stopped)
 	}
 	return nil
 }

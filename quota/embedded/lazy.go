@@ -37,7 +37,7 @@ func (l *lazy) open() (*Store, error) {
 	}
 	s, found, err := Open(l.dir, l.now)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", quota.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", quota.ErrNotAsked, err)
 	}
 	l.store = s
 	l.opened(found)

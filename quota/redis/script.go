@@ -39,17 +39,35 @@ var (
 // would be an allocation.
 type reserveCall struct {
 	args     []any
+	id       tracedID
 	leaseMs  int64
 	inFlight int64
 	windows  int64
 }
 
+// tracedID is an id that knows whether it was put on a connection. The client
+// library may fail before that in many ways (breaker, dialling, signing in, its
+// own queue), also in a retry of a call that was sent: its last error tells
+// nothing about the first attempt.
+type tracedID struct {
+	id   string
+	sent bool
+	buf  [64]byte // as long as an id may be
+}
+
+// MarshalBinary is called for each writing of the command.
+func (t *tracedID) MarshalBinary() ([]byte, error) {
+	t.sent = true
+	return append(t.buf[:0], t.id...), nil
+}
+
 // reserve fills the arguments in. They are valid while req is.
 func (a *reserveCall) reserve(key string, req *quota.Request) []any {
 	a.leaseMs = max(1, req.Lease.Milliseconds())
+	a.id.id, a.id.sent = req.ID, false
 	a.inFlight, a.windows = req.InFlight, int64(len(req.Windows))
 	a.args = append(a.args[:0], "evalsha", reserveScript.name, "1", key,
-		&req.ID, &req.IssuedAt, &req.Session, &a.inFlight, &a.leaseMs, &a.windows)
+		&a.id, &req.IssuedAt, &req.Session, &a.inFlight, &a.leaseMs, &a.windows)
 	for i := range req.Windows {
 		w := &req.Windows[i]
 		a.args = append(a.args, &w.Name, kindArg(w.Kind), &w.Limit, &w.Amount, &w.Floor, &w.From, &w.To, &w.Credit)
@@ -82,6 +100,7 @@ func (c *calls) get() *reserveCall {
 // put forgets what the arguments point to: a pool must not keep requests.
 func (c *calls) put(a *reserveCall) {
 	clear(a.args)
+	a.id.id = ""
 	c.pool.Put(a)
 }
 

@@ -52,7 +52,9 @@ func (s *Store) Close() error { return s.client.Close() }
 
 func (s *Store) touch() { s.used.Store(s.now().UnixMilli()) }
 
-// Reserve decides and takes in one script call.
+// Reserve decides and takes in one script call. The error wraps
+// [quota.ErrNotAsked] if the call never got onto a connection: the breaker is
+// open, nothing listens, the password is wrong, all connections are taken.
 func (s *Store) Reserve(ctx context.Context, req *quota.Request) (quota.Decision, error) {
 	if err := req.Check(); err != nil {
 		return quota.Decision{}, err
@@ -67,11 +69,14 @@ func (s *Store) Reserve(ctx context.Context, req *quota.Request) (quota.Decision
 	err := s.client.Process(ctx, cmd)
 	if unknownScript(err) {
 		// EVAL runs the script and teaches it to the node that owns the key.
-		a.args[0], a.args[1] = "eval", reserveScript.source
+		a.args[0], a.args[1], a.id.sent = "eval", reserveScript.source, false
 		cmd = goredis.NewStringCmd(ctx, a.args...)
 		err = s.client.Process(ctx, cmd)
 	}
-	if err != nil {
+	switch {
+	case err != nil && !a.id.sent:
+		return quota.Decision{}, fmt.Errorf("reserve: %w: %w", quota.ErrNotAsked, conn.Explain(err))
+	case err != nil:
 		return quota.Decision{}, failed("reserve", err)
 	}
 	d, err := parseDecision(cmd.Val(), req)

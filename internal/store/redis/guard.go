@@ -56,8 +56,8 @@ func (g guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pro
 
 // observe tells the breaker how a call went.
 func (g guard) observe(err error) {
-	if errors.Is(err, context.Canceled) {
-		g.breaker.Forget()
+	if errors.Is(err, context.Canceled) || errors.Is(err, goredis.ErrPoolTimeout) {
+		g.breaker.Forget() // the caller left, or stood in our own queue
 		return
 	}
 	if refusedUs(err) {

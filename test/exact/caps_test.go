@@ -42,7 +42,7 @@ func (f *fleet) breakOffs(t *testing.T, c *caller, total int) tally {
 	t.Helper()
 	return together(fleetSize, func(i int) (n tally) {
 		for turn := range total / fleetSize {
-			n.add(c.askAs(t.Context(), f.gateways[i].URL, breakOff, form{native: turn%2 == 0, stream: true}))
+			n.add(c.insistAs(t.Context(), f.gateways[i].URL, breakOff, form{native: turn%2 == 0, stream: true}))
 		}
 		return n
 	})

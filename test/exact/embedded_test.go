@@ -53,7 +53,7 @@ func embeddedKill(t *testing.T, all *figures) {
 	s := newSingle(t, "hundred", 100)
 	ended := make(chan tally, 1)
 	go func() {
-		ended <- together(held, func(int) tally { return s.caller.ask(t.Context(), s.URL, answerHeld) })
+		ended <- together(held, func(int) tally { return s.caller.insist(t.Context(), s.URL, answerHeld) })
 	}()
 	harness.Poll(t, 10*time.Second, "requests at the model", arrived(s.model, "ann", held))
 	sum := s.caller.burst(t, []*gateway{s.gateway}, 8, before)

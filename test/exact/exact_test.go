@@ -72,14 +72,14 @@ func trialsFromEnv(t *testing.T) int {
 // figures add up what all trials did, for the last line.
 type figures struct {
 	requests, answers int
-	unavailable       int           // refused because the store did not answer in time
+	unavailable       int           // refused, though the store was there: it did not answer in time
 	gateways, redises int           // killed
 	lost              int           // answers that came back: killed before they were settled
 	recovery          time.Duration // the longest, from a server that is back to a gateway that answers
 }
 
 func (f *figures) String() string {
-	return fmt.Sprintf("%d requests, %d answered, %d store refusals; kill -9 of %d gateways, which had not settled %d answers, and of %d redis-servers; slowest recovery %d ms",
+	return fmt.Sprintf("%d requests, %d answered, %d tried again because the store was slow; kill -9 of %d gateways, which had not settled %d answers, and of %d redis-servers; slowest recovery %d ms",
 		f.requests, f.answers, f.unavailable, f.gateways, f.lost, f.redises, f.recovery.Milliseconds())
 }
 

@@ -172,7 +172,7 @@ func runGateway(t *testing.T, address, dir string, config []byte) *gateway {
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(harness.Binary(t), "run", "--config", path) //nolint:noctx // harness ends it
+	cmd := exec.Command(harness.Binary(t), "run", "--config", path)
 	cmd.Env, cmd.Dir = harness.CleanEnv(), dir
 	return &gateway{Process: harness.Start(t, cmd), URL: "http://" + address}
 }
@@ -184,7 +184,7 @@ func (g *gateway) awaitReady(t *testing.T) {
 	client := &http.Client{Timeout: time.Second}
 	defer client.CloseIdleConnections()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if res, err := client.Get(g.URL + "/health"); err == nil { //nolint:noctx // the client has a timeout
+		if res, err := client.Get(g.URL + "/health"); err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				return

@@ -26,7 +26,7 @@ func (f *fleet) kill(t *testing.T) {
 	ended := make(chan tally, 1)
 	go func() {
 		ended <- together(held, func(i int) tally {
-			return c.ask(t.Context(), f.gateways[i%fleetSize].URL, answerHeld)
+			return c.insist(t.Context(), f.gateways[i%fleetSize].URL, answerHeld)
 		})
 	}()
 	harness.Poll(t, 10*time.Second, "requests at the model", arrived(f.model, person, held))

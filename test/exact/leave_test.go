@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -44,9 +45,9 @@ func (f *fleet) leave(t *testing.T) {
 	all.Go(func() {
 		sum = together(stay+failing, func(i int) tally {
 			if i < stay {
-				return c.ask(t.Context(), f.gateways[i%fleetSize].URL, answerNow)
+				return c.insist(t.Context(), f.gateways[i%fleetSize].URL, answerNow)
 			}
-			return c.ask(t.Context(), f.gateways[i%fleetSize].URL, fail)
+			return c.insist(t.Context(), f.gateways[i%fleetSize].URL, fail)
 		})
 	})
 	all.Wait()
@@ -155,7 +156,7 @@ func (f *fleet) leaveUnheard(t *testing.T, c *caller, g *gateway, i, all int) {
 		time.Sleep(rand.N(10 * time.Millisecond))
 		cancel()
 	}()
-	if n := c.askAs(ctx, g.URL, word, as); n.broken != 1 {
+	if n := c.insistAs(ctx, g.URL, word, as); n.broken != 1 {
 		t.Errorf("a client that left before the answer got %s %v", &n, n.odd)
 	}
 }
@@ -164,7 +165,13 @@ func (f *fleet) leaveUnheard(t *testing.T, c *caller, g *gateway, i, all int) {
 func (f *fleet) leaveMid(t *testing.T, c *caller, g *gateway, i int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	res, err := c.send(ctx, g.URL, speak, form{native: i%2 == 0, stream: true})
+	as := form{native: i%2 == 0, stream: true}
+	res, err := c.send(ctx, g.URL, speak, as)
+	for err == nil && res.StatusCode == http.StatusServiceUnavailable {
+		_ = res.Body.Close()
+		time.Sleep(50 * time.Millisecond)
+		res, err = c.send(ctx, g.URL, speak, as)
+	}
 	if err != nil {
 		t.Errorf("a stream: %v", err)
 		return

@@ -48,8 +48,8 @@ e2e: build
 	echo "e2e: ok in $$((SECONDS - start)) s"
 
 attack: build
-	test/need redis-server
-	@go test -tags attack -count=1 -timeout 10m ./test/attack/... -v | tee out/attack.log | grep -v '^=== ' | tail -n 400; \
+	test/need redis-server python3 node
+	@mkdir -p out; go test -tags attack -count=1 -timeout 10m ./test/attack/... -v | tee out/attack.log | grep -v '^=== ' | tail -n 400; \
 	sed -n 's/.*\(attack: [0-9]* of [0-9]* got through.*\)/\1/p' out/attack.log | tail -n 1
 
 exact: build

@@ -59,6 +59,8 @@ func isLoopbackHost(hostport string) bool {
 // request.
 func checkTarget(ep *endpoint, r *http.Request) *apierr.Error {
 	switch {
+	case r.Method == http.MethodConnect:
+		return apierr.MethodNotAllowed("GET, HEAD, POST, OPTIONS")
 	case ep == nil:
 		return apierr.NotFound(r.Method, r.URL.Path)
 	case r.Method != http.MethodOptions && !ep.allows(r.Method):
@@ -156,7 +158,11 @@ func (h *AuthQuota) readBody(a *admission, r *http.Request) *apierr.Error {
 	a.facts = factsPool.Get().(*jsonbody.Facts)
 	if err := jsonbody.Scan(a.body.bytes, a.facts); err != nil {
 		a.body.release()
-		return apierr.BodyInvalid(err.Error())
+		var invalid *jsonbody.Error
+		if errors.As(err, &invalid) {
+			return apierr.BodyInvalid(invalid.Reason())
+		}
+		return apierr.Internal(err)
 	}
 	return nil
 }

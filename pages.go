@@ -81,6 +81,11 @@ func (a *admission) refuse(w http.ResponseWriter, r *http.Request, e *apierr.Err
 		w.Header().Set("Request-Id", a.requestID)
 		return web.Refusal(w, r, web.RefusalPage{Base: a.base, Status: a.outcome.status, Message: e.Message})
 	}
+	if r.ProtoMajor == 1 && a.body == nil && len(r.Header["Expect"]) > 0 {
+		// The client waits to be asked for its body. Without this the server
+		// would wait for it too, before it lets go of the answer.
+		w.Header().Set("Connection", "close")
+	}
 	apierr.Write(w, a.dialect, e, a.requestID)
 	return nil
 }

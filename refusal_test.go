@@ -1,13 +1,17 @@
 package llmgateway
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the gateway refuses by itself: status and type word per dialect, a text
@@ -179,5 +183,27 @@ func TestUpstreamRequest(t *testing.T) {
 	}
 	if res.Header.Get("X-Llm-Gateway-Route") != "internal; reason=route" || res.Header.Get("X-Llm-Gateway-Model") != "qwen3-32b" {
 		t.Errorf("header = %v", res.Header)
+	}
+}
+
+// A client that waits to be asked for its body gets its refusal at once.
+func TestRefusalOfAnExpectedBody(t *testing.T) {
+	g := startGateway(t, "")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(g.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Api-Key: llmgw_u_wrong\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
+	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401", res.StatusCode)
 	}
 }

@@ -14,7 +14,7 @@ var (
 const (
 	// LabelDenied is the label `to` of a refusal.
 	LabelDenied = "denied"
-	// LabelOther is the label `from` of a name that nothing spells out.
+	// LabelOther is the label of a name that nothing spells out.
 	LabelOther = "other"
 )
 

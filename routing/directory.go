@@ -88,10 +88,11 @@ func (d *directory) find(t target, admits func(place) bool) (p place, found, adm
 	return p, found, false
 }
 
-// label returns the bounded form of an asked name for a metric.
-func (d *directory) label(asked, pattern string) string {
-	if _, ok := d.spelled[asked]; ok {
-		return asked
+// label returns the bounded form of a name for a metric: the name where it is
+// spelled out, else the pattern that claims it.
+func (d *directory) label(name, pattern string) string {
+	if _, ok := d.spelled[name]; ok {
+		return name
 	}
 	if pattern != "" {
 		return pattern

@@ -104,6 +104,11 @@ type Route struct {
 	// from: the asked name where configuration, wall or a backend's list
 	// spells it out, else the glob that matched, else "other".
 	Pattern string
+	// Label is the bounded name of the target, for the metric's label to: Model
+	// where configuration, wall or a backend's list spells it out, else the glob
+	// that claims it, else "other". Model itself is often what the client asked
+	// for, so it must not become a label.
+	Label string
 	// Same tells that the target is the very model that was asked for, so no
 	// ability can be missing.
 	Same bool

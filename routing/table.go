@@ -134,16 +134,16 @@ func (v *tierView) decide(dir *directory, asked string) (Route, error) {
 		if !inside {
 			return Route{}, v.deny(asked, denialKind(found), dir.label(asked, pattern))
 		}
-		return at.route(asked, ReasonRule, dir.label(asked, pattern)), nil
+		return dir.route(at, asked, ReasonRule, dir.label(asked, pattern)), nil
 	}
 	at, found, inside := dir.find(target{name: asked}, v.plan.wall.admits)
 	label := dir.label(asked, at.pattern)
 	if inside {
-		return at.route(asked, ReasonAsked, label), nil
+		return dir.route(at, asked, ReasonAsked, label), nil
 	}
 	if v.plan.fallback.name != "" {
 		if fallback, _, ok := dir.find(v.plan.fallback, v.plan.admitsDefault); ok {
-			return fallback.route(asked, ReasonDefault, label), nil
+			return dir.route(fallback, asked, ReasonDefault, label), nil
 		}
 	}
 	return Route{}, v.deny(asked, denialKind(found), label)
@@ -160,15 +160,16 @@ func denialKind(found bool) error {
 	return ErrUnknown
 }
 
-// route makes the place the answer to what was asked. A rule that leads to the
-// very name that was asked for changed nothing, so the reason is "asked".
-func (p place) route(asked string, why Reason, label string) Route {
+// route makes the place the answer to what was asked; from is the metric's
+// label of that. A rule that leads to the very name that was asked for changed
+// nothing, so the reason is "asked".
+func (d *directory) route(p place, asked string, why Reason, from string) Route {
 	if p.model == asked {
 		why = ReasonAsked
 	}
 	return Route{
 		Backend: p.backend.Name, Model: p.model, Upstream: p.upstream,
-		Reason: why, Pattern: label,
+		Reason: why, Pattern: from, Label: d.label(p.model, p.pattern),
 		Same: p.model == asked && !p.standIn,
 	}
 }

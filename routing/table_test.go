@@ -86,7 +86,7 @@ func TestDefaultTiers(t *testing.T) {
 		t.Run(tc.tier+" "+tc.asked, func(t *testing.T) {
 			for range 2 { // the second answer comes from the memo
 				got, err := table.Resolve(tc.tier, tc.asked)
-				got.Pattern, got.Same = "", false
+				got.Pattern, got.Label, got.Same = "", "", false
 				want := routing.Route{Backend: tc.backend, Model: tc.model, Upstream: tc.upstream, Reason: tc.reason}
 				if got != want || !errors.Is(err, tc.err) {
 					t.Errorf("Resolve(%q, %q) = %+v, %v; want %+v, %v", tc.tier, tc.asked, got, err, want, tc.err)
@@ -124,21 +124,21 @@ func TestResolve(t *testing.T) {
 		want              routing.Route
 		err               error
 	}{
-		{name: "the first rule wins", tier: "strict", asked: "first-second", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3", Upstream: "Qwen/Qwen3", Reason: routing.ReasonRule, Pattern: "first-second"}},
-		{name: "the label is the glob", tier: "strict", asked: "first-x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3", Upstream: "Qwen/Qwen3", Reason: routing.ReasonRule, Pattern: "first-*"}},
-		{name: "a target may name its backend", tier: "strict", asked: "pinned", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonRule, Pattern: "pinned"}},
-		{name: "explicit models beat default ones", tier: "strict", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Same: true}},
-		{name: "explicit models beat default ones where both are allowed", tier: "both", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Same: true}},
-		{name: "gpt-oss lives in the house", tier: "strict", asked: "gpt-oss-20b", want: routing.Route{Backend: "compat", Model: "gpt-oss-20b", Upstream: "gpt-oss-20b", Reason: routing.ReasonAsked, Pattern: "gpt-oss-*", Same: true}},
-		{name: "a star spans slashes", tier: "strict", asked: "Qwen/Qwen3/x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3/x", Upstream: "Qwen/Qwen3/x", Reason: routing.ReasonAsked, Pattern: "Qwen/*", Same: true}},
-		{name: "a public name is inside where its model is", tier: "strict", asked: "cheap", want: routing.Route{Backend: "claude", Model: "cheap", Upstream: "claude-haiku-4-5", Reason: routing.ReasonAsked, Pattern: "cheap", Same: true}},
+		{name: "the first rule wins", tier: "strict", asked: "first-second", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3", Upstream: "Qwen/Qwen3", Reason: routing.ReasonRule, Pattern: "first-second", Label: "Qwen/Qwen3"}},
+		{name: "the label is the glob", tier: "strict", asked: "first-x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3", Upstream: "Qwen/Qwen3", Reason: routing.ReasonRule, Pattern: "first-*", Label: "Qwen/Qwen3"}},
+		{name: "a target may name its backend", tier: "strict", asked: "pinned", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonRule, Pattern: "pinned", Label: "claude-distill"}},
+		{name: "explicit models beat default ones", tier: "strict", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Label: "claude-distill", Same: true}},
+		{name: "explicit models beat default ones where both are allowed", tier: "both", asked: "claude-distill", want: routing.Route{Backend: "compat", Model: "claude-distill", Upstream: "claude-distill", Reason: routing.ReasonAsked, Pattern: "claude-distill", Label: "claude-distill", Same: true}},
+		{name: "gpt-oss lives in the house", tier: "strict", asked: "gpt-oss-20b", want: routing.Route{Backend: "compat", Model: "gpt-oss-20b", Upstream: "gpt-oss-20b", Reason: routing.ReasonAsked, Pattern: "gpt-oss-*", Label: "gpt-oss-*", Same: true}},
+		{name: "a star spans slashes", tier: "strict", asked: "Qwen/Qwen3/x", want: routing.Route{Backend: "compat", Model: "Qwen/Qwen3/x", Upstream: "Qwen/Qwen3/x", Reason: routing.ReasonAsked, Pattern: "Qwen/*", Label: "Qwen/*", Same: true}},
+		{name: "a public name is inside where its model is", tier: "strict", asked: "cheap", want: routing.Route{Backend: "claude", Model: "cheap", Upstream: "claude-haiku-4-5", Reason: routing.ReasonAsked, Pattern: "cheap", Label: "cheap", Same: true}},
 		{name: "a public name does not open the wall", tier: "strict", asked: "best", err: routing.ErrDenied},
 		{name: "behind the wall", tier: "strict", asked: "claude-opus-5-5", err: routing.ErrDenied},
 		{name: "behind the wall, another backend", tier: "strict", asked: "llama", err: routing.ErrDenied},
 		{name: "nobody has it", tier: "strict", asked: "llama-2", err: routing.ErrUnknown},
 		{name: "an asked name does not choose the backend", tier: "strict", asked: "claude/claude-haiku-4-5", err: routing.ErrUnknown},
-		{name: "a name on two backends reaches the allowed one", tier: "two", asked: "llama", want: routing.Route{Backend: "second", Model: "llama", Upstream: "llama", Reason: routing.ReasonAsked, Pattern: "llama", Same: true}},
-		{name: "a wall's exact name is presumed", tier: "named", asked: "x", want: routing.Route{Backend: "second", Model: "llama-9", Upstream: "llama-9", Reason: routing.ReasonDefault, Pattern: "other"}},
+		{name: "a name on two backends reaches the allowed one", tier: "two", asked: "llama", want: routing.Route{Backend: "second", Model: "llama", Upstream: "llama", Reason: routing.ReasonAsked, Pattern: "llama", Label: "llama", Same: true}},
+		{name: "a wall's exact name is presumed", tier: "named", asked: "x", want: routing.Route{Backend: "second", Model: "llama-9", Upstream: "llama-9", Reason: routing.ReasonDefault, Pattern: "other", Label: "llama-9"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := table.Resolve(tc.tier, tc.asked)
@@ -248,16 +248,53 @@ func TestRepeatedLookupsAllocateNothing(t *testing.T) {
 // Names that people make up must neither grow memory nor become labels.
 func TestInventedNamesAreBounded(t *testing.T) {
 	table := defaultTable(t)
-	labels := map[string]bool{}
-	for i := range 5000 {
-		r, err := table.Resolve("free", fmt.Sprintf("claude-opus-%d", i))
-		if err != nil {
-			t.Fatal(err)
+	for _, tier := range []string{"free", "pro", "enterprise"} {
+		from, to := map[string]bool{}, map[string]bool{}
+		for i := range 5000 {
+			for _, asked := range []string{"claude-opus-%d", "claude-haiku-9-%d", "gpt-%d-mini", "o3-%d"} {
+				r, err := table.Resolve(tier, fmt.Sprintf(asked, i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				from[r.Pattern], to[r.Label] = true, true
+			}
 		}
-		labels[r.Pattern] = true
+		if len(from) > 8 || len(to) > 8 {
+			t.Errorf("%s: %d labels from, %d labels to", tier, len(from), len(to))
+		}
 	}
-	if len(labels) > 2 {
-		t.Errorf("%d labels", len(labels))
+}
+
+// The label of a target is its name only where somebody spelled it out.
+func TestLabelOfTheTarget(t *testing.T) {
+	backends := house()
+	backends = append(backends, routing.Backend{Name: "any", API: routing.OpenAICompatible, Models: []string{"*"}, Explicit: true})
+	table := mustTable(t, backends, []routing.Tier{
+		{Name: "outside", Allow: []string{"claude", "openai", "internal"}, Rules: []routing.Rule{{Match: []string{"best"}, To: "claude-opus-9"}}},
+		{Name: "any", Allow: []string{"any"}},
+		{Name: "one", Allow: []string{"any/only-this"}, Default: "only-this"},
+	})
+	table.Learn("claude", []routing.Model{{ID: "claude-haiku-9"}})
+	table.Learn("internal", []routing.Model{{ID: "mistral"}})
+	for _, tc := range []struct{ name, tier, asked, want string }{
+		{name: "claimed by a glob", tier: "outside", asked: "claude-secret-name-1", want: "claude-*"},
+		{name: "claimed by another glob", tier: "outside", asked: "gpt-secret", want: "gpt-*"},
+		{name: "claimed by a star", tier: "any", asked: "secret", want: "*"},
+		{name: "a rule's target", tier: "outside", asked: "best", want: "claude-opus-9"},
+		{name: "a rule's target, asked itself", tier: "outside", asked: "claude-opus-9", want: "claude-opus-9"},
+		{name: "listed under a glob", tier: "outside", asked: "claude-haiku-9", want: "claude-haiku-9"},
+		{name: "listed", tier: "outside", asked: "mistral", want: "mistral"},
+		{name: "a public name", tier: "outside", asked: "claude-internal-mistral", want: "claude-internal-mistral"},
+		{name: "a default inside the wall", tier: "one", asked: "secret", want: "only-this"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for range 2 { // the second answer comes from the memo
+				r, err := table.Resolve(tc.tier, tc.asked)
+				if err != nil || r.Label != tc.want {
+					t.Errorf("Resolve(%q, %q): to %q, %v; want %q", tc.tier, tc.asked, r.Label, err, tc.want)
+				}
+			}
+		})
 	}
 }
 

@@ -36,7 +36,7 @@ type Answer struct {
 // the backend's models, HTML and what has another shape than the client's
 // dialect never leave the house as they are.
 func Refusal(a Answer, b *Backend, d dialect.Dialect) (pass bool, e *apierr.Error) {
-	if a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden {
+	if a.refused(b) {
 		return false, apierr.UpstreamAuth()
 	}
 	if b.API.Internal() {
@@ -52,6 +52,16 @@ func Refusal(a Answer, b *Backend, d dialect.Dialect) (pass bool, e *apierr.Erro
 		return false, apierr.BackendDown(a.Model)
 	}
 	return false, apierr.FromUpstream(a.Status, text, a.Model, a.retryAfter())
+}
+
+// refused reports whether the upstream refused our key or its account, not the
+// client's request.
+func (a *Answer) refused(b *Backend) bool {
+	switch a.Status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden:
+		return true
+	}
+	return b.API == Anthropic && anthropic.Refused(a.Body)
 }
 
 // speaks reports whether the body is an error of the client's own dialect, in

@@ -14,6 +14,8 @@ import (
 func TestRefusal(t *testing.T) {
 	const (
 		claudeError = `{"type":"error","error":{"type":"invalid_request_error","message":"\"thinking.type.enabled\" is not supported"},"request_id":"req_1"}`
+		billing     = `{"type":"error","error":{"type":"billing_error","message":"acme-corp: update your payment method"}}`
+		empty       = `{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."}}`
 		chatError   = `{"error":{"message":"bad","type":"BadRequestError","param":null,"code":400}}`
 		vllm404     = `{"error":{"message":"The model ` + "`x`" + ` does not exist. Valid aliases: secret-model.","type":"NotFoundError","param":"model","code":404}}`
 		native404   = `{"type":"error","error":{"type":"NotFoundError","message":"The model ` + "`x`" + ` does not exist. Valid aliases: secret-model."}}`
@@ -46,6 +48,10 @@ func TestRefusal(t *testing.T) {
 		{name: "vLLM's overflow, chat", api: routing.VLLM, d: o, answer: routing.Answer{Status: 400, Body: []byte(full), MaxTokens: 5, ContextLength: 9}, pass: true},
 		{name: "our key, Claude", api: routing.Anthropic, d: a, answer: routing.Answer{Status: 401, Body: []byte(claudeError)}, kind: apierr.KindUpstreamAuth, status: 502},
 		{name: "our key, vLLM", api: routing.VLLM, d: o, answer: routing.Answer{Status: 403, Body: []byte(`{"error":"Unauthorized"}`)}, kind: apierr.KindUpstreamAuth, status: 502},
+		{name: "our account, Claude", api: routing.Anthropic, d: a, answer: routing.Answer{Status: 402, Body: []byte(billing)}, kind: apierr.KindUpstreamAuth, status: 502},
+		{name: "our account, compatible", api: routing.OpenAICompatible, d: o, answer: routing.Answer{Status: 402, Body: []byte(chatError)}, kind: apierr.KindUpstreamAuth, status: 502},
+		{name: "our account under another status", api: routing.Anthropic, d: a, answer: routing.Answer{Status: 429, Body: []byte(billing)}, kind: apierr.KindUpstreamAuth, status: 502},
+		{name: "our account is empty", api: routing.Anthropic, d: a, answer: routing.Answer{Status: 400, Body: []byte(empty)}, kind: apierr.KindUpstreamAuth, status: 502},
 		{name: "vLLM lists its models", api: routing.VLLM, d: o, answer: routing.Answer{Status: 404, Body: []byte(vllm404)}, kind: apierr.KindModelUnknown, status: 404, text: "model: asked"},
 		{name: "vLLM lists its models, native", api: routing.VLLM, d: a, answer: routing.Answer{Status: 404, Body: []byte(native404)}, kind: apierr.KindModelUnknown, status: 404, text: "model: asked"},
 		{name: "vLLM without the route", api: routing.VLLM, d: a, answer: routing.Answer{Status: 404, Body: []byte(`{"detail":"Not Found"}`)}, kind: apierr.KindUpstream, status: 502},
@@ -83,7 +89,7 @@ func TestRefusal(t *testing.T) {
 			if tc.text != "" && e.Message != tc.text {
 				t.Errorf("text %q, want %q", e.Message, tc.text)
 			}
-			for _, secret := range []string{"secret-model", "10.0.0.7", "nginx"} {
+			for _, secret := range []string{"secret-model", "10.0.0.7", "nginx", "acme-corp", "Billing"} {
 				if strings.Contains(e.Message, secret) {
 					t.Errorf("%q leaks %s", e.Message, secret)
 				}

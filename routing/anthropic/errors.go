@@ -1,6 +1,9 @@
 package anthropic
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // IsError reports whether the body is an error in the shape of the Messages
 // API, which its clients read.
@@ -30,15 +33,44 @@ var statuses = map[string]int{
 }
 
 // StatusOf returns the status that belongs to an error which the API reported
-// inside a stream; 500 for a type that is not known.
+// inside a stream; 500 for a type that is not known. Where [Refused] holds, the
+// status is of the gateway's own request: no client may see it.
 func StatusOf(event []byte) int {
-	var said struct {
-		Error struct {
-			Type string `json:"type"`
-		} `json:"error"`
-	}
-	if json.Unmarshal(event, &said) == nil && statuses[said.Error.Type] != 0 {
-		return statuses[said.Error.Type]
+	kind, _ := said(event)
+	if status := statuses[kind]; status != 0 {
+		return status
 	}
 	return statuses["api_error"]
+}
+
+// noCredit begins the message with which the API refuses a key whose account is
+// empty, in an invalid_request_error.
+const noCredit = "Your credit balance is too low"
+
+// Refused reports whether an error, as a body or as an event of a stream, is
+// the provider's refusal of our key or of the account behind it. Its words are
+// about the gateway, not about the client, which would take them for its own.
+func Refused(event []byte) bool {
+	kind, message := said(event)
+	switch kind {
+	case "authentication_error", "permission_error", "billing_error":
+		return true
+	case "invalid_request_error":
+		return strings.HasPrefix(message, noCredit)
+	}
+	return false
+}
+
+// said returns the type and the message of an error; "" where it has none.
+func said(event []byte) (kind, message string) {
+	var e struct {
+		Error struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(event, &e) != nil {
+		return "", ""
+	}
+	return e.Error.Type, e.Error.Message
 }

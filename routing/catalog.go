@@ -2,6 +2,7 @@ package routing
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/openova-io/llm-gateway/routing/anthropic"
@@ -10,6 +11,7 @@ import (
 // listing is the answer to GET /v1/models, as all APIs together know it, and to
 // Ollama's own /api/tags.
 type listing struct {
+	Object string   `json:"object"` // "list", where it is said
 	Data   []listed `json:"data"`
 	Models []struct {
 		Name string `json:"name"`
@@ -26,17 +28,26 @@ type listed struct {
 	Capabilities json.RawMessage `json:"capabilities"`     // Anthropic
 }
 
-// ParseModels reads what a backend says it serves. Entries without an id and
-// retired models are left out; capabilities that cannot be read are unknown.
-// The caller bounds the body.
+// ErrNoModels means that a backend's list names no model that a request could
+// ask for. A backend that is starting says so too, so what was learnt before is
+// the better knowledge.
+var ErrNoModels = errors.New("the list names no model")
+
+// ParseModels reads what a backend says it serves: at least one model, else an
+// error, which is [ErrNoModels] if the answer is a list. Entries without a
+// usable id and retired models are left out; capabilities that cannot be read
+// are unknown. The caller bounds the body.
 func ParseModels(api API, body []byte) ([]Model, error) {
 	var list listing
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("list of models: %w", err)
 	}
+	if list.Data == nil && list.Models == nil && list.Object != "list" {
+		return nil, errors.New("list of models: the answer is no list")
+	}
 	models := make([]Model, 0, len(list.Data)+len(list.Models))
 	for _, entry := range list.Data {
-		if entry.ID == "" || entry.Lifecycle == "retired" {
+		if !validName(entry.ID) || entry.Lifecycle == "retired" {
 			continue
 		}
 		m := Model{ID: entry.ID, DisplayName: entry.DisplayName, ContextLength: entry.MaxModelLen}
@@ -47,9 +58,12 @@ func ParseModels(api API, body []byte) ([]Model, error) {
 		models = append(models, m)
 	}
 	for _, entry := range list.Models {
-		if entry.Name != "" {
+		if validName(entry.Name) {
 			models = append(models, Model{ID: entry.Name})
 		}
+	}
+	if len(models) == 0 {
+		return nil, ErrNoModels
 	}
 	return models, nil
 }

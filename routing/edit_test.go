@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,11 +118,35 @@ func TestParseModels(t *testing.T) {
 	if m, err := routing.ParseModels(routing.OpenAICompatible, []byte(`{"models":[{"name":"llama3:8b"}]}`)); err != nil || len(m) != 1 || m[0].ID != "llama3:8b" {
 		t.Errorf("Ollama: %+v, %v", m, err)
 	}
-	if m, err := routing.ParseModels(routing.OpenAI, []byte(`{"object":"list","data":null}`)); err != nil || len(m) != 0 {
-		t.Errorf("null: %+v, %v", m, err)
-	}
-	if _, err := routing.ParseModels(routing.VLLM, []byte(`<html>`)); err == nil {
-		t.Error("HTML is no list of models")
+}
+
+// What is learnt from an answer replaces what was known, so an answer that
+// names nothing must not pass for a list.
+func TestParseModelsRefusesWhatNamesNothing(t *testing.T) {
+	for _, tc := range []struct {
+		name, body string
+		empty      bool // a list, but one without models
+	}{
+		{name: "HTML", body: `<html>`},
+		{name: "cut off", body: `{"object":"list","data":[{"id":"m"}`},
+		{name: "an error with status 200", body: `{"object":"error","message":"overloaded"}`},
+		{name: "an error as OpenAI words it", body: `{"error":{"message":"x"}}`},
+		{name: "an empty object", body: `{}`},
+		{name: "null", body: `null`},
+		{name: "an array", body: `[{"id":"m"}]`},
+		{name: "data of another kind", body: `{"data":{"id":"m"}}`},
+		{name: "an empty list", body: `{"object":"list","data":[]}`, empty: true},
+		{name: "an empty list of Go servers", body: `{"object":"list","data":null}`, empty: true},
+		{name: "an empty list of Ollama", body: `{"models":[]}`, empty: true},
+		{name: "only retired models", body: `{"data":[{"id":"m","lifecycle":"retired"}]}`, empty: true},
+		{name: "only names that nobody can ask for", body: `{"data":[{"id":""},{"id":"a b"},{"id":"http://x"}],"models":[{"name":"ä"}]}`, empty: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, err := routing.ParseModels(routing.VLLM, []byte(tc.body))
+			if err == nil || len(m) != 0 || errors.Is(err, routing.ErrNoModels) != tc.empty {
+				t.Errorf("ParseModels(%s) = %+v, %v; want an error, ErrNoModels: %v", tc.body, m, err, tc.empty)
+			}
+		})
 	}
 }
 

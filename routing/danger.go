@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,8 +37,9 @@ var danger = map[string]struct{}{
 }
 
 const (
-	// maxPattern is the largest constraint in bytes that a grammar engine is
-	// given: compiling one takes time that grows faster than the text.
+	// maxPattern is the largest constraint in bytes, as written and as a whole,
+	// that a grammar engine is given: compiling one takes time that grows faster
+	// than the text, and many small patterns are as good as a large one.
 	maxPattern = 4 << 10
 	// maxChoices is the most answers to one request, for it multiplies the work
 	// of a single charge. Streams have one.
@@ -47,7 +49,37 @@ const (
 // patterns are the members that constrain decoding.
 var patterns = map[string]struct{}{
 	"guided_json": {}, "guided_regex": {}, "guided_grammar": {}, "guided_choice": {},
-	"structured_outputs": {}, "structural_tag": {},
+	"guided_whitespace_pattern": {}, "structured_outputs": {}, "structural_tag": {},
+	"response_format": {}, // chat completions: schemas and structural tags
+	"output_config":   {}, // Messages: format, beside the effort
+}
+
+// Members of the list that may pass with some values.
+const (
+	choices           = "n"
+	templateArguments = "chat_template_kwargs"
+)
+
+// FieldNames returns the members of the danger list, sorted: the names that
+// [Backend.Fields] may hold.
+func FieldNames() []string {
+	names := []string{choices, templateArguments}
+	names = slices.AppendSeq(names, maps.Keys(danger))
+	names = slices.AppendSeq(names, maps.Keys(patterns))
+	slices.Sort(names)
+	return names
+}
+
+// KnownField reports whether [Backend.Fields] may hold the name, without a
+// leading "+": a member of the danger list, or one argument of
+// chat_template_kwargs, which is `chat_template_kwargs.<argument>`.
+func KnownField(name string) bool {
+	if argument, nested := strings.CutPrefix(name, templateArguments+"."); nested {
+		return validArgument(argument)
+	}
+	_, listed := danger[name]
+	_, pattern := patterns[name]
+	return listed || pattern || name == choices || name == templateArguments
 }
 
 // CheckMembers refuses the members of the danger list towards backends that are
@@ -96,11 +128,11 @@ func refusedMember(body []byte, m jsonbody.Member, stream bool) string {
 		return string(raw)
 	}
 	switch string(raw) {
-	case "n":
+	case choices:
 		if tooManyChoices(body, m, stream) {
-			return "n"
+			return choices
 		}
-	case "chat_template_kwargs":
+	case templateArguments:
 		return refusedTemplateArgument(body, m)
 	}
 	return ""
@@ -115,17 +147,20 @@ func tooManyChoices(body []byte, m jsonbody.Member, stream bool) bool {
 // model thinks.
 func refusedTemplateArgument(body []byte, m jsonbody.Member) string {
 	if m.Kind != jsonbody.Object {
-		return "chat_template_kwargs"
+		return templateArguments
 	}
 	for arg := range jsonbody.Fields(body, m.Value) {
 		boolean := arg.Kind == jsonbody.True || arg.Kind == jsonbody.False
 		if !arg.Named(body, "enable_thinking") || !boolean {
 			name, err := jsonbody.Text(body, arg.Name)
-			if err != nil || !validName(name) || len(name) > 64 {
-				return "chat_template_kwargs"
+			if err != nil || !validArgument(name) {
+				return templateArguments
 			}
-			return "chat_template_kwargs." + name
+			return templateArguments + "." + name
 		}
 	}
 	return ""
 }
+
+// validArgument reports whether an argument's name may be repeated to people.
+func validArgument(name string) bool { return validName(name) && len(name) <= 64 }

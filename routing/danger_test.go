@@ -3,6 +3,7 @@ package routing_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,20 @@ func TestCheckMembers(t *testing.T) {
 		{name: "one answer in a stream", member: `"n":1,"stream":true`},
 		{name: "a large pattern", member: `"guided_regex":"` + big + `"`, want: "guided_regex"},
 		{name: "a large structure", member: `"structured_outputs":{"regex":"` + big + `"}`, want: "structured_outputs"},
+		{name: "a large pattern in structured outputs", member: `"structured_outputs":{"json":{"properties":{"a":{"pattern":"` + big + `"}}}}`, want: "structured_outputs"},
+		{name: "large whitespace in structured outputs", member: `"structured_outputs":{"regex":"a","whitespace_pattern":"` + big + `"}`, want: "structured_outputs"},
+		{name: "many choices in structured outputs", member: `"structured_outputs":{"choice":[` + strings.Repeat(`"a",`, 1<<10) + `"b"]}`, want: "structured_outputs"},
+		{name: "a large whitespace pattern", member: `"guided_whitespace_pattern":"` + big + `"`, want: "guided_whitespace_pattern"},
+		{name: "a small whitespace pattern", member: `"guided_whitespace_pattern":"[ ]?"`},
+		{name: "a large pattern in a response format", member: `"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"string","pattern":"` + big + `"}}}`, want: "response_format"},
+		{name: "a large pattern under escaped names", member: `"response_f\u006frmat":{"type":"json_schema","json_schema":{"schema":{"p\u0061ttern":"` + big + `"}}}`, want: "response_format"},
+		{name: "a large schema of small patterns", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"anyOf":[` + strings.Repeat(`{"pattern":"(a+)+"},`, 300) + `{}]}}}`, want: "response_format"},
+		{name: "large structural tags", member: `"response_format":{"type":"structural_tag","structures":[{"begin":"` + big + `"}]}`, want: "response_format"},
+		{name: "a small response format", member: `"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"string","pattern":"a+"}}}`},
+		{name: "a large response format that the backend may get", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"pattern":"` + big + `"}}}`, fields: []string{"response_format"}},
+		{name: "a large response format towards OpenAI", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"pattern":"` + big + `"}}}`, api: routing.OpenAI},
+		{name: "a large output format of Messages", member: `"output_config":{"effort":"low","format":{"type":"json_schema","schema":{"pattern":"` + big + `"}}}`, want: "output_config"},
+		{name: "a small output format of Messages", member: `"output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object"}}}`},
 		{name: "a small pattern", member: `"guided_regex":"(a|b)"`},
 		{name: "thinking off", member: `"chat_template_kwargs":{"enable_thinking":false}`},
 		{name: "another template argument", member: `"chat_template_kwargs":{"enable_thinking":false,"tools_in_user_message":"x"}`, want: "chat_template_kwargs.tools_in_user_message"},
@@ -76,8 +91,44 @@ func TestCheckMembers(t *testing.T) {
 				got = refused.Name
 			}
 			if got != tc.want {
-				t.Errorf("%s: refused %q, want %q", tc.member, got, tc.want)
+				t.Errorf("%.100s: refused %q, want %q", tc.member, got, tc.want)
 			}
 		})
+	}
+}
+
+// Every name that a backend's fields may spell is one that would be refused
+// without it; others are typing errors.
+func TestFieldNames(t *testing.T) {
+	names := routing.FieldNames()
+	if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("not sorted, or twice: %v", names)
+	}
+	bad := `"` + strings.Repeat("a", 4<<10) + `"` // no kind of value that any member takes
+	for _, name := range names {
+		if !routing.KnownField(name) {
+			t.Errorf("%s is listed and not known", name)
+		}
+		f, body := scan(t, fmt.Sprintf(`{"model":"m",%q:%s}`, name, bad))
+		if err := routing.CheckMembers(body, f, &routing.Backend{API: routing.VLLM}); err == nil {
+			t.Errorf("%s is listed and never refused", name)
+		}
+		if err := routing.CheckMembers(body, f, &routing.Backend{API: routing.VLLM, Fields: []string{name}}); err != nil {
+			t.Errorf("%s in fields: %v", name, err)
+		}
+	}
+	for name, want := range map[string]bool{
+		"chat_template": true, "guided_whitespace_pattern": true, "n": true, "chat_template_kwargs": true,
+		"chat_template_kwargs.documents": true,
+		"chat_templat":                   false, "+chat_template": false, "temperature": false, "": false,
+		"chat_template_kwargs.": false, "chat_template_kwargs.a b": false, "chat_template.x": false,
+	} {
+		if got := routing.KnownField(name); got != want {
+			t.Errorf("KnownField(%q) = %v, want %v", name, got, want)
+		}
+	}
+	names[0] = "changed"
+	if routing.FieldNames()[0] == "changed" {
+		t.Error("a caller can change the list")
 	}
 }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,10 @@ type Hop struct {
 	RequestID string
 	// Dialect is that of the request as it leaves.
 	Dialect dialect.Dialect
+	// Changed tells that the target is another model than the one that the
+	// client asked for, the contrary of [Route.Same]: betas that a model may
+	// lack are left out. Default: everything passes byte for byte.
+	Changed bool
 }
 
 // UpstreamHeader fills dst, which must be empty, with the header of a request
@@ -28,9 +33,9 @@ type Hop struct {
 // stays here, above all every credential, identity and forwarding header of the
 // client, and whatever its Connection header names.
 //
-// Towards Anthropic: anthropic-version, anthropic-beta byte for byte, and other
-// anthropic-* members of that API but those that choose an account. Towards
-// OpenAI: openai-beta. Client metadata (User-Agent, x-stainless-*,
+// Towards Anthropic: anthropic-version, anthropic-beta byte for byte (but for
+// Changed), and other anthropic-* members of that API but those that choose an
+// account. Towards OpenAI: openai-beta. Client metadata (User-Agent, x-stainless-*,
 // x-claude-code-*) belongs to neither API and is not passed; so is
 // Idempotency-Key, by which one client could read another's answer.
 func UpstreamHeader(dst, src http.Header, hop Hop) {
@@ -42,6 +47,9 @@ func UpstreamHeader(dst, src http.Header, hop Hop) {
 	switch hop.Backend.API {
 	case Anthropic:
 		anthropicHeader(dst, src)
+		if hop.Changed {
+			dropModelBetas(dst)
+		}
 		if hop.Key != "" {
 			dst.Set("X-Api-Key", hop.Key)
 		}
@@ -72,6 +80,34 @@ func anthropicHeader(dst, src http.Header) {
 	if dst.Get("Anthropic-Version") == "" {
 		dst.Set("Anthropic-Version", defaultAnthropicVersion)
 	}
+}
+
+// modelBeta begins the betas that single models have and all others refuse with
+// a 400 for the whole request: the context of a million tokens.
+const modelBeta = "context-1m-"
+
+// dropModelBetas takes the betas of single models out of anthropic-beta. Values
+// without one stay byte for byte.
+func dropModelBetas(h http.Header) {
+	const name = "Anthropic-Beta"
+	var kept []string // never the client's own slice
+	for _, value := range h[name] {
+		if !strings.Contains(value, modelBeta) {
+			kept = append(kept, value)
+			continue
+		}
+		betas := slices.DeleteFunc(strings.Split(value, ","), func(beta string) bool {
+			return strings.HasPrefix(strings.TrimSpace(beta), modelBeta)
+		})
+		if rest := strings.TrimSpace(strings.Join(betas, ",")); rest != "" {
+			kept = append(kept, rest)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, name)
+		return
+	}
+	h[name] = kept
 }
 
 func ofAccount(name string) bool {

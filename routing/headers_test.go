@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,37 @@ func TestUpstreamHeader(t *testing.T) {
 				if strings.Contains(strings.Join(values, ""), "CANARY") {
 					t.Errorf("%s reaches the upstream: %q", name, values)
 				}
+			}
+		})
+	}
+}
+
+// A model that lacks a beta refuses the whole request; for the asked model the
+// client's header is its own affair.
+func TestBetasOfAnotherModel(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		sent, want []string
+		asked      bool // the target is the asked model
+	}{
+		{name: "byte for byte to the asked model", asked: true, sent: []string{"a-1 ,context-1m-2025-08-07,, b-2"}, want: []string{"a-1 ,context-1m-2025-08-07,, b-2"}},
+		{name: "the first", sent: []string{"context-1m-2025-08-07,a-1,b-2"}, want: []string{"a-1,b-2"}},
+		{name: "in the middle, with blanks", sent: []string{"a-1, context-1m-2025-08-07 ,b-2"}, want: []string{"a-1,b-2"}},
+		{name: "the last, of another date", sent: []string{"a-1,context-1m-2027-01-01"}, want: []string{"a-1"}},
+		{name: "twice and in lines of its own", sent: []string{"context-1m-2025-08-07", "a-1,  b-2", "context-1m-2025-08-07, c-3,context-1m-2026-01-01"}, want: []string{"a-1,  b-2", "c-3"}},
+		{name: "alone", sent: []string{"context-1m-2025-08-07"}},
+		{name: "none sent"},
+		{name: "another beta of a like name", sent: []string{"x-context-1m-1, interleaved-thinking-2025-05-14"}, want: []string{"x-context-1m-1, interleaved-thinking-2025-05-14"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			src := http.Header{"Anthropic-Beta": slices.Clone(tc.sent)}
+			got := http.Header{}
+			routing.UpstreamHeader(got, src, routing.Hop{Backend: &routing.Backend{API: routing.Anthropic}, Changed: !tc.asked})
+			if diff := cmp.Diff(tc.want, got["Anthropic-Beta"]); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.sent, src["Anthropic-Beta"]); diff != "" {
+				t.Errorf("the client's header changed: %s", diff)
 			}
 		})
 	}

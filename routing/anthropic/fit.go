@@ -3,7 +3,6 @@ package anthropic
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/openova-io/llm-gateway/internal/jsonbody"
 )
@@ -98,11 +97,6 @@ func (x *fitting) done() []jsonbody.Edit {
 	return x.facts.Remove(x.edits, x.gone...)
 }
 
-// BillingPrefix begins the system block by which Claude Code tells Anthropic
-// whom to bill. It changes with every request, which spoils the prefix cache of
-// anybody else, and is nobody else's business.
-const BillingPrefix = "x-anthropic-billing-header"
-
 // FitForeign appends to dst the edits that a Messages body needs on its way to
 // a backend that is not Anthropic: the billing line goes, and a fixed thinking
 // budget stays below max_tokens (0 is none), which may have been clamped.
@@ -112,24 +106,7 @@ func FitForeign(dst []jsonbody.Edit, body []byte, f *jsonbody.Facts, maxTokens i
 		x.clampBudget(m)
 		x.edits = append(x.edits, x.thinkingEdit...)
 	}
-	if m, _, ok := x.member("system"); ok {
-		var blocks []jsonbody.Span
-		var gone []int
-		for span := range jsonbody.Elements(body, m.Value) {
-			if len(blocks) == maxParts {
-				return x.done() // the backend refuses it better
-			}
-			if strings.HasPrefix(word(body, span, "text"), BillingPrefix) {
-				gone = append(gone, len(blocks))
-			}
-			blocks = append(blocks, span)
-		}
-		if len(gone) == len(blocks) && len(gone) > 0 {
-			x.drop("system")
-		} else {
-			x.edits = jsonbody.RemoveElements(x.edits, blocks, gone...)
-		}
-	}
+	x.dropBilling()
 	return x.done()
 }
 

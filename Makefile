@@ -43,7 +43,7 @@ test:
 	echo "test: ok in $$((SECONDS - start)) s$(if $(RACE),, (without the race detector: no C compiler))"
 
 e2e: build
-	test/need java node npm mvn unzip chromium
+	test/need redis-server java node npm mvn unzip curl chromium
 	@start=$$SECONDS; go test -tags e2e -count=1 -v -timeout 40m ./test/e2e/...; \
 	echo "e2e: ok in $$((SECONDS - start)) s"
 

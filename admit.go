@@ -38,6 +38,9 @@ func (h *AuthQuota) linkBase(r *http.Request) string {
 	case h.PublicURL != "":
 		return h.PublicURL
 	case r.TLS != nil && r.TLS.ServerName != "":
+		if host, port, err := net.SplitHostPort(r.Host); err == nil && host == r.TLS.ServerName {
+			return "https://" + net.JoinHostPort(host, port)
+		}
 		return "https://" + r.TLS.ServerName
 	case r.TLS == nil && isLoopbackHost(r.Host):
 		return "http://" + r.Host

@@ -113,7 +113,7 @@ func dialectOf(e *endpoint, r *http.Request) dialect.Dialect {
 	if e != nil && (e.kind == kindInference || e.kind == kindCount) {
 		return e.dialect
 	}
-	if strings.HasPrefix(r.URL.Path, "/v1/chat/") || strings.HasPrefix(r.UserAgent(), "OpenAI/") {
+	if strings.HasPrefix(r.URL.Path, "/v1/chat/") || strings.Contains(r.UserAgent(), "OpenAI/") {
 		return dialect.OpenAI
 	}
 	return dialect.Anthropic

@@ -71,6 +71,7 @@ func TestDialectOf(t *testing.T) {
 		{name: "by path", target: "/v1/chat/completions", want: dialect.OpenAI},
 		{name: "by path, unknown endpoint", target: "/v1/chat/unknown", want: dialect.OpenAI},
 		{name: "by client", target: "/v1/models", agent: "OpenAI/JS 6.49.0", want: dialect.OpenAI},
+		{name: "by its asynchronous client", target: "/quota", agent: "AsyncOpenAI/Python 3.54.0", want: dialect.OpenAI},
 		{name: "messages, whoever asks", target: "/v1/messages", agent: "OpenAI/JS 6.49.0", want: dialect.Anthropic},
 		{name: "everybody else", target: "/quota", want: dialect.Anthropic},
 	} {

@@ -1,6 +1,8 @@
 package quota
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -15,61 +17,89 @@ type ending struct {
 	ack         chan Result // has room for one; nil if nobody waits
 }
 
-// backlog holds the endings that the store has not acknowledged yet. It is
-// bounded: who finds it full waits, since an ending must not be lost.
+// backlog holds the endings that the store has not acknowledged yet.
+//
+// It is bounded twice. From most on, whoever adds one waits for room, which
+// slows those down who make the work. Nobody waits without end: whose time is
+// up adds all the same, up to overfull, since an ending that is given up is a
+// charge lost.
 type backlog struct {
-	most int
+	most, overfull int
 
 	mu      sync.Mutex
-	some    sync.Cond // there is an ending, or the backlog is closing
-	room    sync.Cond // there is room, or the backlog was closed
-	refunds lane      // somebody waits for these
-	charges lane
+	some    sync.Cond     // there is an ending, or the backlog is closing
+	room    chan struct{} // closed when there is room, or the backlog was closed
+	waiting int           // for room
+	awaited lane          // somebody waits for these: they go first
+	others  lane
 	closing bool // no more than what is there
 	closed  bool // nobody takes any more
 }
 
+// overfill is how many times its size the backlog holds at the very most.
+const overfill = 4
+
+var (
+	errBacklogFull   = errors.New("quota: far too many settlements under way")
+	errBacklogClosed = errors.New("quota: the engine has stopped")
+)
+
 func newBacklog(most int) *backlog {
-	b := &backlog{most: most}
-	b.some.L, b.room.L = &b.mu, &b.mu
+	b := &backlog{most: most, overfull: overfill * most, room: make(chan struct{})}
+	b.some.L = &b.mu
 	return b
 }
 
-// put adds an ending and waits for room if it must. It reports false when the
-// backlog is closed.
-func (b *backlog) put(x ending) bool {
+// put adds an ending, and waits for room until ctx ends if it must.
+func (b *backlog) put(ctx context.Context, x ending) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.length() >= b.most && !b.closed {
-		b.room.Wait()
+	for b.length() >= b.most && !b.closed && ctx.Err() == nil {
+		room := b.room
+		b.waiting++
+		b.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+		b.mu.Lock()
+		b.waiting--
 	}
-	return b.push(x)
+	return b.push(x, b.overfull)
 }
 
-// offer adds an ending if there is room.
-func (b *backlog) offer(x ending) bool {
+// offer adds an ending if there are fewer than limit.
+func (b *backlog) offer(x ending, limit int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.length() >= b.most {
-		return false
-	}
-	return b.push(x)
+	return b.push(x, limit)
 }
 
-func (b *backlog) push(x ending) bool {
-	if b.closed {
-		return false
-	}
-	if x.mode == Charge {
-		b.charges.push(x)
-	} else {
-		b.refunds.push(x)
+func (b *backlog) push(x ending, limit int) error {
+	switch {
+	case b.closed:
+		return errBacklogClosed
+	case b.length() >= limit:
+		return errBacklogFull
+	case x.ack != nil:
+		b.awaited.push(x)
+	default:
+		b.others.push(x)
 	}
 	b.some.Signal()
-	return true
+	return nil
 }
 
-// take appends at most n endings to dst, refunds first, and waits for the first
+// wakeWaiting lets those look again who wait for room. The caller holds the
+// lock.
+func (b *backlog) wakeWaiting() {
+	if b.waiting > 0 {
+		close(b.room)
+		b.room = make(chan struct{})
+	}
+}
+
+// take appends at most n endings to dst, the awaited first, and waits for the first
 // one. Once the backlog is closing it returns what is left, then nothing for good.
 func (b *backlog) take(dst []ending, n int) []ending {
 	b.mu.Lock()
@@ -80,9 +110,9 @@ func (b *backlog) take(dst []ending, n int) []ending {
 	if b.length() == 0 {
 		b.closed = true
 	}
-	dst = b.refunds.shift(dst, n)
-	dst = b.charges.shift(dst, n-len(dst))
-	b.room.Broadcast()
+	dst = b.awaited.shift(dst, n)
+	dst = b.others.shift(dst, n-len(dst))
+	b.wakeWaiting()
 	return dst
 }
 
@@ -100,13 +130,13 @@ func (b *backlog) abandon() int {
 	defer b.mu.Unlock()
 	b.closing, b.closed = true, true
 	left := b.length()
-	b.refunds, b.charges = lane{}, lane{}
+	b.awaited, b.others = lane{}, lane{}
 	b.some.Signal()
-	b.room.Broadcast()
+	b.wakeWaiting()
 	return left
 }
 
-func (b *backlog) length() int { return b.refunds.length() + b.charges.length() }
+func (b *backlog) length() int { return b.awaited.length() + b.others.length() }
 
 // lane is a first-in first-out list.
 type lane struct {

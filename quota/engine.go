@@ -37,7 +37,8 @@ type Options struct {
 	// Waiting is how many requests of one subject wait so. Default: 256.
 	Waiting int
 	// Backlog is how many settlements the store may owe an answer to; beyond
-	// it callers wait. Default: 8192.
+	// it callers wait, at most RefundTimeout each, and beyond four times as
+	// many settlements are given up. Default: 8192.
 	Backlog int
 	// Batch is the most settlements in one call. Default: 256.
 	Batch int

@@ -129,6 +129,10 @@ const (
 	Void Mode = 'v'
 )
 
+// LateSettle is how long a store remembers a reservation whose lease ran out: a
+// settlement that comes within it still says what stays charged.
+const LateSettle = 10 * time.Minute
+
 // Settlement ends one reservation. Only the first settlement of an ID counts.
 type Settlement struct {
 	ID      string

@@ -63,11 +63,21 @@ func (r *Reservation) Uses() []Use {
 }
 
 // Keep settles the charge: an answer was given. It returns before the store
-// knows; it waits only when far too many settlements are under way.
+// knows. Only while [Options.Backlog] settlements are under way it waits for
+// room, at most the engine's RefundTimeout; beyond four times as many the
+// settlement is given up, counted in [Engine.Lost], and its lease ends it.
 func (r *Reservation) Keep(line Entry) {
-	if r.end() {
-		r.engine.settleSoon(ending{reservation: r, mode: Charge, entry: line})
+	if !r.end() {
+		return
 	}
+	e := r.engine
+	x := ending{reservation: r, mode: Charge, entry: line, since: e.opts.Now()}
+	if e.backlog.offer(x, e.opts.Backlog) == nil {
+		return // as ever; a context is made only for those who wait
+	}
+	limited, cancel := context.WithTimeout(context.Background(), e.opts.RefundTimeout)
+	defer cancel()
+	e.settleSoon(limited, x)
 }
 
 // GiveBack returns the charge, mode [GiveBack] for a fault of upstream or ours,
@@ -80,19 +90,19 @@ func (r *Reservation) GiveBack(ctx context.Context, mode Mode, line Entry) (Resu
 	if !r.end() {
 		return Unknown, nil
 	}
-	ack := make(chan Result, 1)
-	r.engine.settleSoon(ending{reservation: r, mode: mode, entry: line, ack: ack})
-
-	late := time.NewTimer(r.engine.opts.RefundTimeout)
-	defer late.Stop()
+	e, ack := r.engine, make(chan Result, 1)
+	limited, cancel := context.WithTimeout(ctx, e.opts.RefundTimeout)
+	defer cancel()
+	e.settleSoon(limited, ending{reservation: r, mode: mode, entry: line, since: e.opts.Now(), ack: ack})
 	select {
 	case result := <-ack:
 		return result, nil
-	case <-late.C:
-		return Unknown, fmt.Errorf("quota: give back: %w: no word within %v", ErrUnavailable, r.engine.opts.RefundTimeout)
-	case <-ctx.Done():
-		return Unknown, fmt.Errorf("quota: give back: %w", ctx.Err())
+	case <-limited.Done():
 	}
+	if err := ctx.Err(); err != nil {
+		return Unknown, fmt.Errorf("quota: give back: %w", err)
+	}
+	return Unknown, fmt.Errorf("quota: give back: %w: no word within %v", ErrUnavailable, e.opts.RefundTimeout)
 }
 
 // end reports whether this call is the first to end the reservation.

@@ -140,9 +140,10 @@ func (e *Engine) unanswered(ctx context.Context, r *Reservation, err error) erro
 	inDoubt := ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 	if inDoubt && !errors.Is(err, ErrNotAsked) {
 		x := ending{reservation: r, mode: Void, silent: true, since: e.opts.Now()}
-		if !e.backlog.offer(x) {
+		if e.backlog.offer(x, e.opts.Backlog/2) != nil {
 			// Nobody renews it, so its lease ends it. Waiting here would hold up
-			// every caller of a store that is down.
+			// every caller of a store that is down, and half of the room is for
+			// those whose charge is known.
 			e.opts.Logger.Debug("no room to give back a reservation in doubt", zap.String("reservation", r.req.ID))
 		}
 	}

@@ -19,12 +19,22 @@ const (
 	lastBackoff  = time.Second
 )
 
-// settleSoon puts an ending on its way. After Stop it goes there by itself.
-func (e *Engine) settleSoon(x ending) {
-	x.since = e.opts.Now()
-	if e.backlog.put(x) {
-		return
+// settleSoon puts an ending on its way. While the backlog is full it waits, not
+// beyond ctx. After Stop the ending goes to the store by itself.
+func (e *Engine) settleSoon(ctx context.Context, x ending) {
+	switch err := e.backlog.put(ctx, x); {
+	case err == nil:
+	case errors.Is(err, errBacklogFull):
+		e.lost(1, err)
+	case x.ack != nil: // whoever waits for it does not wait here
+		go e.settleAlone(x)
+	default:
+		e.settleAlone(x)
 	}
+}
+
+// settleAlone sends one ending in a call of its own.
+func (e *Engine) settleAlone(x ending) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.opts.RefundTimeout)
 	defer cancel()
 	if err := e.settleOnce(ctx, []ending{x}); err != nil {
@@ -46,8 +56,8 @@ func (e *Engine) settleAll() {
 	}
 }
 
-// settleBatch tries until the store has taken the batch, or each ending is
-// older than a lease: then the lease has ended it already.
+// settleBatch tries until the store has taken the batch, or has forgotten what
+// is in it.
 func (e *Engine) settleBatch(ctx context.Context, batch []ending) {
 	for wait := firstBackoff; ; wait = min(2*wait, lastBackoff) {
 		err := e.settleOnce(ctx, batch)
@@ -83,12 +93,18 @@ func (e *Engine) settleApart(ctx context.Context, batch []ending, err error) {
 	e.settleBatch(ctx, batch[half:])
 }
 
-// dropOld gives up what is older than a lease, and returns the rest.
+// dropOld gives up what the store has forgotten, and returns the rest. A store
+// keeps a reservation for [LateSettle] after its lease ran out; one that may
+// never have been made is over with its lease.
 func (e *Engine) dropOld(batch []ending, err error) []ending {
 	now := e.opts.Now()
 	kept := batch[:0]
 	for _, x := range batch {
-		if now.Sub(x.since) < e.opts.Lease {
+		known := e.opts.Lease + LateSettle
+		if x.silent {
+			known = e.opts.Lease
+		}
+		if now.Sub(x.since) < known {
 			kept = append(kept, x)
 		}
 	}

@@ -226,6 +226,58 @@ func TestFullBacklogHoldsCallersUp(t *testing.T) {
 	})
 }
 
+// A store that hangs holds nobody up for longer than RefundTimeout, and what
+// could not wait is not lost while it has room.
+func TestFullBacklogHoldsNobodyUpForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, f := running(t, func(o *Options) { o.Backlog, o.Batch = 4, 2 })
+		release := make(chan struct{})
+		f.beforeSettle = func(context.Context, int, []Settlement) error {
+			<-release
+			return nil
+		}
+		p := mustPlan(t, Unlimited, perDay(Unlimited))
+		keep := func() time.Duration {
+			r, start := mustReserve(t, e, p), time.Now()
+			r.Keep(Entry{})
+			return time.Since(start)
+		}
+		keep()
+		synctest.Wait() // it is under way
+		for range 4 {
+			if took := keep(); took != 0 {
+				t.Errorf("Keep took %v while there was room; want no time", took)
+			}
+		}
+		for range 10 {
+			if took := keep(); took != 100*time.Millisecond {
+				t.Errorf("Keep took %v of a full backlog; want 100ms", took)
+			}
+		}
+		back, start := mustReserve(t, e, p), time.Now()
+		if got, err := back.GiveBack(t.Context(), GiveBack, Entry{}); got != Unknown || !errors.Is(err, ErrUnavailable) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("GiveBack = %v, %v after %v; want ErrUnavailable after 100ms", got, err, time.Since(start))
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		back, start = mustReserve(t, e, p), time.Now()
+		if got, err := back.GiveBack(gone, Abandon, Entry{}); got != Unknown || !errors.Is(err, context.Canceled) || time.Since(start) != 0 {
+			t.Errorf("GiveBack of a caller that left = %v, %v after %v; want its cancel at once", got, err, time.Since(start))
+		}
+		if e.Queued() != 16 || e.Lost() != 0 {
+			t.Fatalf("%d queued, %d lost; want four times the size and nothing lost", e.Queued(), e.Lost())
+		}
+		if took := keep(); took != 100*time.Millisecond || e.Lost() != 1 || e.Queued() != 16 {
+			t.Errorf("Keep took %v, %d lost, %d queued; want 100ms and one lost beyond the bound", took, e.Lost(), e.Queued())
+		}
+		close(release)
+		synctest.Wait()
+		if s := f.state(alice); s.used != 16 || s.inFlight != 1 || s.refunds != 2 {
+			t.Errorf("store holds %+v; want all settled but the lost one", s)
+		}
+	})
+}
+
 // A refund is waited for: it does not stand behind charges that nobody waits for.
 func TestRefundsGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -244,7 +296,9 @@ func TestRefundsGoFirst(t *testing.T) {
 	})
 }
 
-func TestSettleRetriesUntilTheLeaseEnds(t *testing.T) {
+// The store remembers a reservation for ten minutes after its lease ran out: so
+// long a settlement is worth another call.
+func TestSettleRetriesWhileTheStoreRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.ErrorLevel)
 		e, f := running(t, func(o *Options) { o.Lease = 5 * time.Second; o.Logger = zap.New(core) })
@@ -260,19 +314,42 @@ func TestSettleRetriesUntilTheLeaseEnds(t *testing.T) {
 		for range 10 {
 			mustReserve(t, e, p).Keep(Entry{})
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(10 * time.Minute)
 		mustReserve(t, e, p).Keep(Entry{})
-		time.Sleep(3 * time.Second)
-		if e.Lost() != 10 || logs.Len() != 1 {
-			t.Errorf("%d given up in %d log lines; want the 10 whose lease has ended, in 1", e.Lost(), logs.Len())
+		if e.Lost() != 0 || logs.Len() != 0 {
+			t.Errorf("%d given up in %d log lines while the store remembers them; want none", e.Lost(), logs.Len())
 		}
-		if _, settles := f.asked(); settles > 20 {
-			t.Errorf("%d calls in 6s of a store that is down; want fewer and fewer", settles)
+		time.Sleep(7 * time.Second)
+		if e.Lost() != 10 || logs.Len() != 1 {
+			t.Errorf("%d given up in %d log lines; want the 10 that the store has forgotten, in 1", e.Lost(), logs.Len())
+		}
+		if _, settles := f.asked(); settles > 700 {
+			t.Errorf("%d calls in 10m of a store that is down; want one a second", settles)
 		}
 		down.Store(false)
 		time.Sleep(2 * time.Second)
 		if s := f.state(alice); s.inFlight != 10 {
 			t.Errorf("store holds %+v; want the 11th settled", s)
+		}
+	})
+}
+
+// A reservation that may never have been made is over with its lease.
+func TestAReleaseInDoubtEndsWithTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, f := running(t)
+		f.beforeReserve = func(context.Context, int, *Request) error { return errDown }
+		f.beforeSettle = func(context.Context, int, []Settlement) error { return errDown }
+		if _, err := e.Reserve(t.Context(), Claim{Subject: alice, Plan: mustPlan(t, 4, perDay(10))}); !errors.Is(err, ErrUnavailable) {
+			t.Fatalf("Reserve = %v; want ErrUnavailable", err)
+		}
+		time.Sleep(58 * time.Second)
+		if e.Lost() != 0 {
+			t.Errorf("%d given up within the lease; want none", e.Lost())
+		}
+		time.Sleep(4 * time.Second)
+		if e.Lost() != 1 {
+			t.Errorf("%d given up after the lease; want 1", e.Lost())
 		}
 	})
 }

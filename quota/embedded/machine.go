@@ -3,6 +3,7 @@ package embedded
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openova-io/llm-gateway/quota"
 )
@@ -13,8 +14,8 @@ import (
 // other; quotatest.RandomWalk compares them.
 
 const (
-	endedLife     = 10 * 60 * 1000 // how long an ended lease waits for a late settle, ms
-	tombstoneLife = 2 * 60 * 1000  // how long an id that was released first is refused, ms
+	endedLife     = int64(quota.LateSettle / time.Millisecond) // how long an ended lease waits for a late settle, ms
+	tombstoneLife = 2 * 60 * 1000                              // how long an id that was released first is refused, ms
 )
 
 // sweep ends leases that ran out (a gateway died): it frees the slot, keeps

@@ -118,3 +118,48 @@ func TestRefusalsLeaveNothingBehind(t *testing.T) {
 		t.Errorf("%d releases of reservations that were never sent", n)
 	}
 }
+
+// A charge whose answer was given outlives a store that is away for longer
+// than its lease.
+func TestOutageLongerThanALease(t *testing.T) {
+	s := redistest.Start(t)
+	e, err := quota.NewEngine(quota.Options{Store: connect(t, s.URL), Now: time.Now, Lease: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Start()
+	defer func() { _ = e.Stop(context.Background()) }()
+	plan, err := quota.NewPlan("free", []quota.Limit{{Amount: 10, Unit: quota.Requests, Period: quota.Day}}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answered []*quota.Reservation
+	for range 3 {
+		r, err := e.Reserve(t.Context(), quota.Claim{Subject: subject, Plan: plan})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered = append(answered, r)
+	}
+	s.Kill()
+	for _, r := range answered {
+		r.Keep(quota.Entry{Why: "answered"})
+	}
+	time.Sleep(time.Second) // the outage
+	s.Restart()
+	for end := time.Now().Add(10 * time.Second); e.Queued() > 0 || used(t, e, plan) != 3; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("used %d, %d queued, %d lost; want the 3 answers charged", used(t, e, plan), e.Queued(), e.Lost())
+		}
+	}
+}
+
+// used is what a person reads of the first window; -1 while nobody knows.
+func used(t *testing.T, e *quota.Engine, plan *quota.Plan) int64 {
+	t.Helper()
+	u, err := e.Usage(t.Context(), subject, plan)
+	if err != nil {
+		return -1
+	}
+	return u.Windows[0].Used
+}

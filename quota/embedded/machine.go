@@ -114,6 +114,7 @@ func decide(r *record, req *quota.Request, now int64) (quota.Decision, change) {
 	for i := range looks {
 		d.Windows[i] = looks[i].after
 		v.shares[i] = looks[i].share
+		v.at = max(v.at, looks[i].counter.start)
 		c.windows[i] = namedCounter{req.Windows[i].Name, looks[i].counter}
 	}
 	c.set = []namedReservation{{req.ID, v}}

@@ -34,7 +34,7 @@ const (
 type reservation struct {
 	life   life
 	expiry int64 // Unix ms
-	at     int64 // when it was charged, Unix ms
+	at     int64 // when it was charged, Unix ms; never before a bucket that it was charged to
 	shares []share
 }
 

@@ -278,3 +278,32 @@ func BenchmarkReserveRefused(b *testing.B) {
 		}
 	}
 }
+
+// A clock that was set back makes no refund vanish: the charge belongs to the
+// bucket that took it, though that one begins in the future now.
+func TestClockSetBack(t *testing.T) {
+	c := newClock()
+	s := open(t, t.TempDir(), c.now)
+	reserve(t, s, charge("first")) // opens the bucket
+	c.advance(-10 * time.Second)
+	for i := range 3 {
+		id := fmt.Sprint("back", i)
+		if d := reserve(t, s, charge(id)); d.Status != quota.OK || d.Windows[0].Used != 2 {
+			t.Fatalf("Reserve = %+v; want the second of two", d)
+		}
+		if rec := read(t, s, alice); rec.Windows["day/requests"].Reserved != 2 {
+			t.Errorf("reserved %+v; want 2", rec.Windows["day/requests"])
+		}
+		got, err := s.Settle(t.Context(), []quota.Settlement{{ID: id, Subject: alice, Mode: quota.GiveBack, RefundCap: 20}})
+		if err != nil || got[0] != quota.Done {
+			t.Errorf("Settle = %v, %v; want it given back", got, err)
+		}
+	}
+	req := charge("killed")
+	req.Lease = time.Second
+	reserve(t, s, req)
+	c.advance(2 * time.Second)
+	if rec := read(t, s, alice); rec.Windows["day/requests"].Used != 1 {
+		t.Errorf("used %d after a lease ran out; want 1", rec.Windows["day/requests"].Used)
+	}
+}

@@ -8,6 +8,7 @@
 --   CLOCK: [from,to) is not current on the store's clock, recompute with `now`   GONE: released before it arrived, or its lease ran out
 -- fields of the subject: w:<window> "used start end refunds_f credit refunds_c" (rate: "tat 0 end 0 0 0")
 --   r:<id> "A|E|X expiry reservedAt (window amount floor change)...", change = what the reservation did to the window's credit
+--     reservedAt is the store's clock, or the start of the youngest bucket charged where the clock was set back behind it
 --     A in flight | E lease ran out, floor is what is still charged, kept for a late settle | X released before it arrived
 --   n reservations in flight | m no r ends earlier | x expiry of the key | o "window limit until ..." overrides
 --   rv credentials issued before this are void | v:<sid> session revoked until | pu paused until
@@ -79,7 +80,7 @@ if s[7] then -- live overrides; until 0 = for good
 end
 
 -- every window is looked at before anything is taken
-local denied, expire, rec = false, 0, ''
+local denied, expire, rec, at = false, 0, '', now
 local before, after, set = '', '', {'n', n + 1}
 for i = 0, nw - 1 do
   local a = 7 + i * 8
@@ -108,6 +109,7 @@ for i = 0, nw - 1 do
       if from <= now and now < to and to < e then e = to end
     elseif from <= now and now < to then u, b, e, rf, credit, rc = 0, now, to, '0', 0, '0'
     else return fmt('%s CLOCK %.0f 0', id, now) end
+    if b > at then at = b end -- the clock was set back: the charge is this bucket's all the same
     before = before .. fmt(' %.0f %.0f %.0f', u, limit, e)
     if cr > 0 then change = max(0, cr - credit) -- a turn fills the credit up to K
     elseif cr < 0 then -- a step costs a credit, or a new unit when the credits are gone
@@ -128,7 +130,7 @@ if denied then return fmt('%s QUOTA %.0f %.0f', id, now, n) .. before end
 if cap > 0 and n >= cap then return fmt('%s INFLIGHT %.0f %.0f', id, now, n) .. before end
 
 local exp = now + ARGV[5]
-set[#set+1] = 'r:' .. id; set[#set+1] = fmt('A %.0f %.0f', exp, now) .. rec
+set[#set+1] = 'r:' .. id; set[#set+1] = fmt('A %.0f %.0f', exp, at) .. rec
 if m == 0 or exp < m then set[#set+1] = 'm'; set[#set+1] = fmt('%.0f', exp) end
 -- the key dies by itself when the subject stays away; its expiry is touched only when it must grow
 if exp > expire then expire = exp end

@@ -49,13 +49,17 @@ type settlement struct {
 }
 
 // count finds the first window that is not a rate: how often charges were
-// given back is counted there, but for those of which nothing came.
+// given back is counted there, in the bucket that took the charge. Those of
+// which nothing came are not counted.
 func (s *settlement) count(r *record, v *reservation) {
 	if !s.back || s.Mode == quota.Void {
 		return
 	}
 	for i := range v.shares {
 		if w, ok := r.windows[v.shares[i].window]; ok && w.start != 0 {
+			if w.start > v.at {
+				return // an ended bucket's refund is none of this one's
+			}
 			s.first = i
 			s.capped = *w.refunds(s.Mode) >= s.RefundCap
 			s.kept = s.capped

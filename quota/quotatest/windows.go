@@ -61,8 +61,15 @@ func refundIntoEndedBucket(t *testing.T, a, b quota.Store) {
 	d := want(t, a, old, quota.OK)
 	eventually(t, "the bucket ends", func() bool { return read(t, a, subject).Now >= d.Windows[0].End })
 	want(t, b, request(subject, lasting(time.Hour, 5)), quota.OK)
-	settle(t, a, old, quota.GiveBack)
+	lateRefund := quota.Settlement{ID: old.ID, Subject: subject, Mode: quota.GiveBack, RefundCap: 1}
+	equal(t, "refund into the ended bucket", settleWith(t, a, lateRefund), quota.Done)
 	equal(t, "used in the new bucket", used(t, b, subject, "5h/requests"), 1)
+
+	failed := request(subject, lasting(time.Hour, 5))
+	want(t, b, failed, quota.OK)
+	lateRefund.ID = failed.ID
+	equal(t, "the new bucket's first refund", settleWith(t, a, lateRefund), quota.Done)
+	equal(t, "used after it", used(t, b, subject, "5h/requests"), 1)
 }
 
 func staleBounds(t *testing.T, a, _ quota.Store) {

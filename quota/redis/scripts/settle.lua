@@ -32,12 +32,13 @@ for i = 1, #names do
   local w = rec[i]
   w.u, w.b, w.e, w.f, w.credit, w.c = string.match(stored[i] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
   w.bucket = w.u and w.b ~= '0' -- a rate is never given back
+  w.running = w.bucket and tonumber(w.b) <= tonumber(at) -- still the bucket it was charged to
   if w.bucket and not first then first = i end
 end
 
--- how often this may happen is counted where it matters: on the first window that is not a rate
+-- how often this may happen is counted where it matters: on the first window that is not a rate, in the bucket that took the charge
 local back, capped, kept = mode ~= 's', false, false
-local counted = back and mode ~= 'v' and first
+local counted = back and mode ~= 'v' and first and rec[first].running and first
 if counted and tonumber(rec[first][mode]) >= tonumber(ARGV[3]) then capped = true; kept = true end
 
 local set = {}
@@ -45,13 +46,12 @@ if st == 'A' then set[1] = 'n'; set[2] = max(0, (tonumber(s[2]) or 1) - 1) end
 for i = 1, #names do
   local w = rec[i]
   if w.bucket then
-    local running = tonumber(w.b) <= tonumber(at) -- still the bucket it was charged to
     local undo = back and not capped
-    if undo and running and w.amt > 0 and tonumber(w.credit) < w.change then undo = false; kept = true end -- somebody rode on this turn
+    if undo and w.running and w.amt > 0 and tonumber(w.credit) < w.change then undo = false; kept = true end -- somebody rode on this turn
     local target = actual[w.name]
     if back and not undo then target = max(target or 0, w.amt) -- the charge stays, whatever was counted
     elseif not target then target = undo and 0 or w.amt end
-    if running then
+    if w.running then
       w.u = max(0, w.u + target - w.held)
       if undo then w.credit = max(0, w.credit - w.change) end
     end

@@ -246,6 +246,9 @@ func (b *Backend) parseFields(d *caddyfile.Dispenser) error {
 		if len(f) < 2 || f[0] != '+' {
 			return wrongLine("%q needs a + in front: it lets the member pass", shown(f))
 		}
+		if !routing.KnownField(f[1:]) {
+			return oneOf(f[1:], "member", routing.FieldNames()...)
+		}
 	}
 	b.Fields = append(b.Fields, fields...)
 	return nil

@@ -128,7 +128,7 @@ func (h *ModelRoute) upstreamRequest(r *http.Request, a *admission, u *upstreams
 		target.RawQuery = "beta=true"
 	}
 	header := make(http.Header, 16)
-	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, RequestID: a.requestID, Dialect: a.dialect})
+	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, RequestID: a.requestID, Dialect: a.dialect, Changed: !a.route.Same})
 	header["Content-Length"] = []string{strconv.FormatInt(p.length, 10)}
 	// A nil value tells Caddy's proxy to leave these out: who calls is the
 	// house's own business.
@@ -251,7 +251,7 @@ func (a *admission) brokeOff(r *http.Request, u *upstreams, rw *respw.Writer, v 
 	broke := apierr.StreamBroke(a.route.Model, !returned)
 	a.outcome.refusal = broke
 	event := apierr.AppendEvent(nil, a.dialect, broke, a.requestID)
-	if v.Failure != nil && u.API == routing.Anthropic {
+	if v.Failure != nil && u.API == routing.Anthropic && !anthropic.Refused(v.Failure) {
 		// Claude's own words: the client knows them.
 		event = sse.AppendEvent(nil, "error", v.Failure)
 	}
@@ -272,6 +272,8 @@ func (h *ModelRoute) refuseFor(w http.ResponseWriter, r *http.Request, a *admiss
 			return h.passError(w, a, u, v)
 		}
 		return a.refuse(w, r, e)
+	case v.Failed && anthropic.Refused(v.Failure):
+		return a.refuse(w, r, apierr.UpstreamAuth())
 	case v.Failed && u.API == routing.Anthropic && v.Failure != nil:
 		// Claude says in its stream what it could have said with a status.
 		a.giveBack(r.Context(), quota.GiveBack, "refunded: error event of the upstream")

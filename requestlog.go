@@ -53,7 +53,7 @@ func (a *admission) observe(took time.Duration) {
 	}
 	switch {
 	case a.routed:
-		metrics.routes.WithLabelValues(a.route.Pattern, a.route.Model).Inc()
+		metrics.routes.WithLabelValues(a.route.Pattern, a.route.Label).Inc()
 	case a.denied:
 		metrics.routes.WithLabelValues(a.deniedPattern, routing.LabelDenied).Inc()
 	}

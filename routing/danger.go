@@ -124,7 +124,7 @@ func refusedMember(body []byte, m jsonbody.Member, stream bool) string {
 	if _, listed := danger[string(raw)]; listed {
 		return string(raw)
 	}
-	if _, pattern := patterns[string(raw)]; pattern && m.Value.End-m.Value.Start > maxPattern {
+	if _, pattern := patterns[string(raw)]; pattern && m.Value.End-m.Value.Start > maxPattern && !modestSchema(body, m, string(raw)) {
 		return string(raw)
 	}
 	switch string(raw) {
@@ -136,6 +136,51 @@ func refusedMember(body []byte, m jsonbody.Member, stream bool) string {
 		return refusedTemplateArgument(body, m)
 	}
 	return ""
+}
+
+// schemas are the members of patterns that hold a whole JSON schema, which may
+// well be long without being a weapon.
+var schemas = map[string]struct{}{"response_format": {}, "output_config": {}}
+
+// maxSchema is the largest schema in bytes, as written.
+const maxSchema = 64 << 10
+
+// modestSchema reports whether a member that is larger than a pattern may be is
+// a schema of ordinary size, whose own patterns stay inside maxPattern together
+// and which holds no string beyond it.
+func modestSchema(body []byte, m jsonbody.Member, name string) bool {
+	if _, schema := schemas[name]; !schema || m.Value.End-m.Value.Start > maxSchema {
+		return false
+	}
+	left := maxPattern
+	return spendPatterns(body, m.Value, m.Kind, false, &left)
+}
+
+// spendPatterns takes the length of every pattern below a value from left, and
+// reports whether it sufficed and no other string is longer than a pattern may
+// be.
+func spendPatterns(body []byte, v jsonbody.Span, kind jsonbody.Kind, pattern bool, left *int) bool {
+	switch kind {
+	case jsonbody.String:
+		if pattern {
+			*left -= v.End - v.Start
+		}
+		return *left >= 0 && v.End-v.Start <= maxPattern
+	case jsonbody.Object:
+		for field := range jsonbody.Fields(body, v) {
+			if !spendPatterns(body, field.Value, field.Kind, field.Named(body, "pattern"), left) {
+				return false
+			}
+		}
+	case jsonbody.Array:
+		for element, kind := range jsonbody.Elements(body, v) {
+			if !spendPatterns(body, element, kind, pattern, left) {
+				return false
+			}
+		}
+	case jsonbody.Number, jsonbody.True, jsonbody.False, jsonbody.Null:
+	}
+	return true
 }
 
 func tooManyChoices(body []byte, m jsonbody.Member, stream bool) bool {

@@ -141,7 +141,9 @@ func (v *tierView) decide(dir *directory, asked string) (Route, error) {
 	if inside {
 		return dir.route(at, asked, ReasonAsked, label), nil
 	}
-	if v.plan.fallback.name != "" {
+	// A name with a slash that nothing here claims was meant for another
+	// gateway ("azure/gpt-4"): a default would hide the mistake.
+	if v.plan.fallback.name != "" && !strings.Contains(asked, "/") {
 		if fallback, _, ok := dir.find(v.plan.fallback, v.plan.admitsDefault); ok {
 			return dir.route(fallback, asked, ReasonDefault, label), nil
 		}

@@ -29,11 +29,8 @@ func (t *keyedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	header := make(http.Header, len(r.Header)+1)
 	maps.Copy(header, r.Header)
-	if t.api == routing.Anthropic {
-		header["X-Api-Key"] = []string{key}
-	} else {
-		header["Authorization"] = []string{"Bearer " + key}
-	}
+	name, value := t.api.KeyHeader(key)
+	header[name] = []string{value}
 	keyed := new(http.Request)
 	*keyed = *r
 	keyed.Header = header

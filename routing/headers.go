@@ -16,8 +16,6 @@ const defaultAnthropicVersion = "2023-06-01"
 // client's: where it goes and in whose name.
 type Hop struct {
 	Backend *Backend
-	// Key is the backend's own key; "" sends none.
-	Key string
 	// RequestID is ours. A client's is never forwarded.
 	RequestID string
 	// Dialect is that of the request as it leaves.
@@ -50,10 +48,6 @@ func UpstreamHeader(dst, src http.Header, hop Hop) {
 		if hop.Changed {
 			dropModelBetas(dst)
 		}
-		if hop.Key != "" {
-			dst.Set("X-Api-Key", hop.Key)
-		}
-		return
 	case OpenAI:
 		if values := src.Values("Openai-Beta"); len(values) > 0 {
 			dst["Openai-Beta"] = values
@@ -62,9 +56,15 @@ func UpstreamHeader(dst, src http.Header, hop Hop) {
 	case VLLM, OpenAICompatible:
 		dst.Set("X-Request-Id", hop.RequestID)
 	}
-	if hop.Key != "" {
-		dst.Set("Authorization", "Bearer "+hop.Key)
+}
+
+// KeyHeader returns the header in which an API takes its key. It is set apart
+// from the others, in the last moment before a request leaves.
+func (a API) KeyHeader(key string) (name, value string) {
+	if a == Anthropic {
+		return "X-Api-Key", key
 	}
+	return "Authorization", "Bearer " + key
 }
 
 // accountWords are parts of names of headers that say on whose account a

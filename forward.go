@@ -128,7 +128,7 @@ func (h *ModelRoute) upstreamRequest(r *http.Request, a *admission, u *upstreams
 		target.RawQuery = "beta=true"
 	}
 	header := make(http.Header, 16)
-	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, RequestID: a.requestID, Dialect: a.dialect, Changed: !a.route.Same})
+	routing.UpstreamHeader(header, r.Header, routing.Hop{Backend: &u.Backend, RequestID: a.requestID, Changed: !a.route.Same})
 	header["Content-Length"] = []string{strconv.FormatInt(p.length, 10)}
 	// A nil value tells Caddy's proxy to leave these out: who calls is the
 	// house's own business.

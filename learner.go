@@ -10,7 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/openova-io/llm-gateway/internal/dialect"
 	"github.com/openova-io/llm-gateway/routing"
 )
 
@@ -89,11 +88,7 @@ func (l *learner) ask(ctx context.Context) ([]routing.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for models: %w", err)
 	}
-	hop := routing.Hop{Backend: &l.upstreams.Backend}
-	if l.upstreams.API != routing.Anthropic {
-		hop.Dialect = dialect.OpenAI
-	}
-	routing.UpstreamHeader(req.Header, nil, hop)
+	routing.UpstreamHeader(req.Header, nil, routing.Hop{Backend: &l.upstreams.Backend})
 	res, err := l.upstreams.transport.RoundTrip(req)
 	if err != nil {
 		return nil, fmt.Errorf("asking for models: %w", err)

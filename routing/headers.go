@@ -18,8 +18,6 @@ type Hop struct {
 	Backend *Backend
 	// RequestID is ours. A client's is never forwarded.
 	RequestID string
-	// Dialect is that of the request as it leaves.
-	Dialect dialect.Dialect
 	// Changed tells that the target is another model than the one that the
 	// client asked for, the contrary of [Route.Same]: betas that a model may
 	// lack are left out. Default: everything passes byte for byte.

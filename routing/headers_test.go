@@ -77,7 +77,7 @@ func TestUpstreamHeader(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			got := http.Header{}
 			routing.UpstreamHeader(got, tc.src, routing.Hop{
-				Backend: &routing.Backend{API: tc.api}, RequestID: "req_ours", Dialect: tc.d,
+				Backend: &routing.Backend{API: tc.api}, RequestID: "req_ours",
 			})
 			if tc.key != "" {
 				name, value := tc.api.KeyHeader(tc.key)

@@ -24,13 +24,21 @@ type Options struct {
 	// Logger gets what went wrong off a request's path. Default: none.
 	Logger *zap.Logger
 
-	// Lease is how long a reservation outlives this process. Default: 60 s.
+	// Lease is how long a reservation outlives this process, at most
+	// [MaxLease]. Default: 60 s.
 	Lease time.Duration
-	// ReserveTimeout bounds one question to the store. Default: 200 ms.
+	// StoreTimeout is how long one step of a call to the store may take, see
+	// [Timed]; the three below follow from it. Default: 150 ms.
+	StoreTimeout time.Duration
+	// ReserveTimeout bounds one question to the store. Default: 4/3 of
+	// StoreTimeout, at least 200 ms.
 	ReserveTimeout time.Duration
 	// RefundTimeout bounds how long GiveBack waits for the store's word.
-	// Default: 100 ms.
+	// Default: 2/3 of StoreTimeout, at least 100 ms.
 	RefundTimeout time.Duration
+	// SettleTimeout bounds one call with a batch of settlements or leases,
+	// which nobody waits for. Default: 20/3 of StoreTimeout, at least 1 s.
+	SettleTimeout time.Duration
 	// InFlightWait is how long a request waits for another one of its subject
 	// to end. Default: 2 s; negative: not at all.
 	InFlightWait time.Duration
@@ -74,19 +82,33 @@ func NewEngine(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	orDefault(&o.Lease, 60*time.Second)
-	orDefault(&o.ReserveTimeout, 200*time.Millisecond)
-	orDefault(&o.RefundTimeout, 100*time.Millisecond)
-	orDefault(&o.InFlightWait, 2*time.Second)
-	orDefault(&o.Waiting, 256)
-	orDefault(&o.Backlog, 8192)
-	orDefault(&o.Batch, 256)
-	if o.Lease < 0 || o.ReserveTimeout < 0 || o.RefundTimeout < 0 || o.Waiting < 0 || o.Backlog < 0 || o.Batch < 0 {
+	o.fill()
+	if min(o.Lease, o.StoreTimeout, o.ReserveTimeout, o.RefundTimeout, o.SettleTimeout) < 0 || min(o.Waiting, o.Backlog, o.Batch) < 0 {
 		return nil, errors.New("quota: lease, timeouts and sizes of an engine are positive")
+	}
+	if o.Lease > MaxLease {
+		return nil, fmt.Errorf("quota: lease %v: at most %v, as long as the charge of a gateway that was killed may be held", o.Lease, MaxLease)
 	}
 	e := &Engine{opts: o, turns: queue.NewTurns(o.Waiting), backlog: newBacklog(o.Backlog)}
 	e.run, e.abort = context.WithCancel(context.Background())
 	return e, nil
+}
+
+// MaxLease is the longest [Options.Lease]. Renewals, a third of a lease apart,
+// must keep a store in use that no configuration names any more.
+const MaxLease = 10 * time.Minute
+
+// fill replaces zero values by their defaults.
+func (o *Options) fill() {
+	orDefault(&o.Lease, 60*time.Second)
+	orDefault(&o.StoreTimeout, 150*time.Millisecond)
+	orDefault(&o.ReserveTimeout, max(200*time.Millisecond, o.StoreTimeout*4/3))
+	orDefault(&o.RefundTimeout, max(100*time.Millisecond, o.StoreTimeout*2/3))
+	orDefault(&o.SettleTimeout, max(time.Second, o.StoreTimeout*20/3))
+	orDefault(&o.InFlightWait, 2*time.Second)
+	orDefault(&o.Waiting, 256)
+	orDefault(&o.Backlog, 8192)
+	orDefault(&o.Batch, 256)
 }
 
 func orDefault[T comparable](v *T, def T) {

@@ -87,9 +87,11 @@ func TestStopEndsWithItsContext(t *testing.T) {
 
 func TestNewEngineRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
-		"no store":       {Now: time.Now},
-		"no clock":       {Store: newFakeStore(time.Now)},
-		"negative lease": {Store: newFakeStore(time.Now), Now: time.Now, Lease: -1},
+		"no store":        {Now: time.Now},
+		"no clock":        {Store: newFakeStore(time.Now)},
+		"an hour's lease": {Store: newFakeStore(time.Now), Now: time.Now, Lease: time.Hour},
+		"negative time":   {Store: newFakeStore(time.Now), Now: time.Now, StoreTimeout: -1},
+		"negative lease":  {Store: newFakeStore(time.Now), Now: time.Now, Lease: -1},
 	} {
 		if _, err := NewEngine(o); err == nil {
 			t.Errorf("%s: NewEngine gave no error", name)
@@ -141,6 +143,79 @@ func TestLeasesAreTriedAgainSoon(t *testing.T) {
 			t.Errorf("renewed %d times by 36s after 3 failures; want once, at 35s", f.renewals()[r.ID()])
 		}
 		r.Keep(Entry{})
+	})
+}
+
+// A call that fails holds up no leases but its own.
+func TestOneFailingCallHoldsUpNoOtherLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, f := running(t)
+		p := mustPlan(t, Unlimited, perDay(Unlimited))
+		var open []*Reservation
+		for range 2500 {
+			open = append(open, mustReserve(t, e, p))
+		}
+		calls := 0
+		f.beforeRenew = func([]Lease) error {
+			if calls++; calls == 1 {
+				return errDamaged
+			}
+			return nil
+		}
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		if n := len(f.renewals()); n != 2500-1024 {
+			t.Errorf("%d leases prolonged when the first call failed; want the other %d", n, 2500-1024)
+		}
+		time.Sleep(5 * time.Second)
+		if n := len(f.renewals()); n != 2500 {
+			t.Errorf("%d leases prolonged soon after; want all", n)
+		}
+		for _, r := range open {
+			r.Keep(Entry{})
+		}
+	})
+}
+
+// What may take how long follows from how far away the store is.
+func TestTimeoutsFollowTheStore(t *testing.T) {
+	for _, tc := range []struct {
+		store, reserve, refund, settle time.Duration
+	}{
+		{0, 200 * time.Millisecond, 100 * time.Millisecond, time.Second},
+		{20 * time.Millisecond, 200 * time.Millisecond, 100 * time.Millisecond, time.Second},
+		{150 * time.Millisecond, 200 * time.Millisecond, 100 * time.Millisecond, time.Second},
+		{3 * time.Second, 4 * time.Second, 2 * time.Second, 20 * time.Second},
+	} {
+		e, err := NewEngine(Options{Store: newFakeStore(time.Now), Now: time.Now, StoreTimeout: tc.store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := e.opts; o.ReserveTimeout != tc.reserve || o.RefundTimeout != tc.refund || o.SettleTimeout != tc.settle {
+			t.Errorf("store %v: reserve %v, refund %v, settle %v; want %v, %v, %v",
+				tc.store, o.ReserveTimeout, o.RefundTimeout, o.SettleTimeout, tc.reserve, tc.refund, tc.settle)
+		}
+	}
+}
+
+// A store that is far away is asked, not given up.
+func TestADistantStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, f := running(t, func(o *Options) { o.StoreTimeout = 2 * time.Second })
+		distance := func(ctx context.Context) error {
+			select {
+			case <-time.After(1200 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return errDown
+			}
+		}
+		f.beforeReserve = func(ctx context.Context, _ int, _ *Request) error { return distance(ctx) }
+		f.beforeSettle = func(ctx context.Context, _ int, _ []Settlement) error { return distance(ctx) }
+		r := mustReserve(t, e, mustPlan(t, 4, perDay(10)))
+		if got, err := r.GiveBack(t.Context(), GiveBack, Entry{}); got != Done || err != nil {
+			t.Errorf("GiveBack = %v, %v; want it done in 1.2s", got, err)
+		}
 	})
 }
 

@@ -223,6 +223,14 @@ type Guest interface {
 	Key() string
 }
 
+// Timed is a [Guest] that says how far away its store is. A guest that does not
+// is on this machine.
+type Timed interface {
+	// StoreTimeout is how long one step of a call may take: dialling, writing,
+	// reading. It goes into [Options.StoreTimeout].
+	StoreTimeout() time.Duration
+}
+
 // maxAmount bounds every number of a request, so that sums of them are exact
 // in the doubles that a script calculates with.
 const maxAmount = 1 << 50

@@ -2,17 +2,14 @@ package quota
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-const (
-	// renewTimeout bounds one call with a batch of leases.
-	renewTimeout = time.Second
-	// renewBatch is the most leases in one call.
-	renewBatch = 1024
-)
+// renewBatch is the most leases in one call.
+const renewBatch = 1024
 
 // renewAll is the goroutine that prolongs leases: every third of one, and four
 // times as often while the store does not answer.
@@ -37,18 +34,17 @@ func (e *Engine) renewAll() {
 
 // renewOpen prolongs the leases of all that runs for a third of a lease or
 // more. Most requests end before that and cost the store nothing here; those
-// that do not are seen in time, at two thirds at the latest.
+// that do not are seen in time, at two thirds at the latest. A call that fails
+// holds up none after it: it may be one damaged record.
 func (e *Engine) renewOpen(ctx context.Context) error {
 	justAfter := e.opts.Now().Add(-e.opts.Lease/3 + 1)
-	open := e.open.startedBefore(nil, justAfter)
-	for len(open) > 0 {
-		n := min(len(open), renewBatch)
-		if err := e.renewSome(ctx, open[:n]); err != nil {
-			return err
+	var failed error
+	for some := range slices.Chunk(e.open.startedBefore(nil, justAfter), renewBatch) {
+		if err := e.renewSome(ctx, some); err != nil && failed == nil {
+			failed = err
 		}
-		open = open[n:]
 	}
-	return nil
+	return failed
 }
 
 func (e *Engine) renewSome(ctx context.Context, open []*Reservation) error {
@@ -56,7 +52,7 @@ func (e *Engine) renewSome(ctx context.Context, open []*Reservation) error {
 	for i, r := range open {
 		batch[i] = Lease{ID: r.req.ID, Subject: r.req.Subject, Lease: e.opts.Lease}
 	}
-	limited, cancel := context.WithTimeout(ctx, renewTimeout)
+	limited, cancel := context.WithTimeout(ctx, e.opts.SettleTimeout)
 	defer cancel()
 	alive, err := e.opts.Store.Renew(limited, batch)
 	if err != nil {

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// settleTimeout bounds one call with a batch.
-	settleTimeout = time.Second
 	// A store that does not answer is asked again after firstBackoff, then
 	// after twice as long, up to lastBackoff.
 	firstBackoff = 10 * time.Millisecond
@@ -121,7 +119,7 @@ func (e *Engine) settleOnce(ctx context.Context, batch []ending) error {
 	for i := range batch {
 		settlements[i] = batch[i].reservation.settlement(&batch[i], scratch[:0])
 	}
-	limited, cancel := context.WithTimeout(ctx, settleTimeout)
+	limited, cancel := context.WithTimeout(ctx, e.opts.SettleTimeout)
 	defer cancel()
 	results, err := e.opts.Store.Settle(limited, settlements)
 	if err != nil {

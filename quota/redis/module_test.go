@@ -131,6 +131,23 @@ func TestModuleAcrossReload(t *testing.T) {
 	}
 }
 
+// The engine learns how far away the store is.
+func TestModuleSaysItsTimeout(t *testing.T) {
+	for config, want := range map[string]time.Duration{
+		`{"url":"redis://h"}`:                     150 * time.Millisecond,
+		`{"url":"redis://h","timeout":"2s"}`:      2 * time.Second,
+		`{"url":"redis://h","timeout":200000000}`: 200 * time.Millisecond,
+	} {
+		guest, _, err := load(t, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if timed, ok := guest.(quota.Timed); !ok || timed.StoreTimeout() != want {
+			t.Errorf("%s: %+v; want a timeout of %v", config, guest, want)
+		}
+	}
+}
+
 // Loading a configuration needs no server.
 func TestModuleLoadsWithoutServer(t *testing.T) {
 	start := time.Now()

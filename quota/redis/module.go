@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
 	"github.com/openova-io/llm-gateway/internal/store"
 	conn "github.com/openova-io/llm-gateway/internal/store/redis"
@@ -60,8 +61,10 @@ type Module struct {
 	// false, and then that URL is an error.
 	TLSInsecure bool `json:"tls_insecure,omitempty"`
 
-	key   string
-	store *Store
+	key     string
+	store   *Store
+	offered conn.Options // what this configuration says, once it is in force
+	log     *zap.Logger
 }
 
 var (
@@ -77,7 +80,8 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "llm_gateway.quota.redis", New: func() caddy.Module { return new(Module) }}
 }
 
-// Provision takes the store up, or makes one that connects when it is asked.
+// Provision takes the store up, or makes one that connects when it is asked. A
+// store that is in use learns nothing yet: the configuration may be refused.
 func (m *Module) Provision(ctx caddy.Context) error {
 	o, err := m.options()
 	if err != nil {
@@ -87,7 +91,7 @@ func (m *Module) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("quota: %w", err)
 	}
-	s, loaded, err := open.Acquire(key, func() (*Store, error) {
+	s, _, err := open.Acquire(key, func() (*Store, error) {
 		client, err := conn.Open(o, time.Now) //nolint:forbidigo // the process's clock is chosen here
 		if err != nil {
 			return nil, err
@@ -97,11 +101,16 @@ func (m *Module) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("quota: %w", err)
 	}
-	m.store, m.key = s, key
-	if loaded {
-		s.client.Offer(o)
-	}
-	conn.LogTo(ctx.Logger(), time.Now) //nolint:forbidigo // the process's clock is chosen here
+	m.store, m.key, m.offered, m.log = s, key, o, ctx.Logger()
+	return nil
+}
+
+// Open is called when the configuration comes into force: from then on a
+// password that it changed is tried beside the one that works. It connects
+// nothing.
+func (m *Module) Open() error {
+	m.store.client.Offer(m.offered)
+	conn.LogTo(m.log, time.Now) //nolint:forbidigo // the process's clock is chosen here
 	return nil
 }
 

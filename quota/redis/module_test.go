@@ -131,6 +131,51 @@ func TestModuleAcrossReload(t *testing.T) {
 	}
 }
 
+// A configuration that was refused leaves the running one's password alone; one
+// that came into force brings its own.
+func TestModuleOffersItsPasswordWhenOpened(t *testing.T) {
+	s := redistest.Start(t, "--requirepass", "one")
+	admin := connect(t, "unix://:one@"+s.Socket)
+	running, _, err := load(t, `{"url":"unix://:one@`+s.Socket+`"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reserves := func(id string) error {
+		if err := admin.raw.ClientKillByFilter(t.Context(), "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+		_, err := running.Store().Reserve(t.Context(), charge(id))
+		return err
+	}
+	if err := reserves("a"); err != nil {
+		t.Fatal(err)
+	}
+	next, _, err := load(t, `{"url":"unix://:two@`+s.Socket+`"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reserves("b"); err != nil {
+		t.Errorf("beside a configuration that is only checked: %v", err)
+	}
+	if err := admin.raw.ConfigSet(t.Context(), "requirepass", "two").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := reserves("c"); err == nil {
+		t.Error("the password of a configuration that is not in force was used")
+	}
+	opener, ok := next.(interface{ Open() error })
+	if !ok {
+		t.Fatalf("%T cannot be opened", next)
+	}
+	if err := opener.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := reserves("d"); err != nil {
+		t.Errorf("with the password of the new configuration: %v", err)
+	}
+}
+
 // The engine learns how far away the store is.
 func TestModuleSaysItsTimeout(t *testing.T) {
 	for config, want := range map[string]time.Duration{

@@ -12,16 +12,19 @@ import (
 // maxPassword bounds what is read of a password file, in bytes.
 const maxPassword = 4096
 
-// credentials are what new connections sign in with. The last two passwords
-// are kept: while one is rotated, server and file change at different moments,
-// and whichever of the two the server knows is found within one refusal.
+// credentials are what new connections sign in with. While a password is
+// rotated, server and configuration change at different moments, so two are
+// kept: the newest, and the one that worked last. However many new ones are
+// offered that the server does not know, the one that it knows stays.
 type credentials struct {
 	username string
 	file     string // "": passwords come by offer only
 
-	mu    sync.Mutex
-	known []string // newest first, at most two
-	pick  int      // the one that new connections try
+	mu     sync.Mutex
+	known  []string // newest first, at most two
+	pick   int      // the one that new connections try
+	good   string   // worked last
+	proved bool     // one has worked
 }
 
 // offer makes password the newest.
@@ -31,16 +34,31 @@ func (c *credentials) offer(password string) {
 	if len(c.known) > 0 && c.known[0] == password {
 		return
 	}
-	c.known = append([]string{password}, c.known...)
-	c.known = c.known[:min(len(c.known), 2)]
-	c.pick = 0
+	older := c.known[:min(len(c.known), 1)]
+	if c.proved {
+		older = []string{c.good}
+	}
+	c.known, c.pick = []string{password}, 0
+	if len(older) > 0 && older[0] != password {
+		c.known = append(c.known, older[0])
+	}
 }
 
-// refused says that the server did not take what next returned.
-func (c *credentials) refused() {
+// worked says that a connection signed in with the password.
+func (c *credentials) worked(password string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pick = (c.pick + 1) % len(c.known)
+	c.good, c.proved = password, true
+}
+
+// refused says that the server did not take the password. Many connections may
+// say so of the same one.
+func (c *credentials) refused(password string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[c.pick] == password {
+		c.pick = (c.pick + 1) % len(c.known)
+	}
 }
 
 // next is asked for every new connection.

@@ -18,12 +18,17 @@ var away = []string{
 	"ERR max number of clients",
 }
 
-// unsigned are the replies to a client that is not signed in, or not as one
-// that may do this. The last one is what a server without our password answers
-// to a long command: it does not say NOAUTH.
-var unsigned = []string{"NOAUTH", "WRONGPASS", "NOPERM", "ERR AUTH", noPassword}
+// unsigned are the replies to a client that is not signed in. The last one is
+// what a server without our password answers to a long command: it does not
+// say NOAUTH.
+var unsigned = []string{"NOAUTH", "WRONGPASS", "ERR AUTH", noPassword}
 
-const noPassword = "ERR Protocol error: unauthenticated"
+const (
+	noPassword = "ERR Protocol error: unauthenticated"
+	// forbidden is the reply to a client that is signed in as one that may not
+	// do this: another password would not help.
+	forbidden = "NOPERM"
+)
 
 // Unavailable reports whether the error means that the store cannot be asked:
 // dead, slow, refusing writes, not letting us in. It is false for nil, for the
@@ -33,12 +38,12 @@ func Unavailable(err error) bool {
 		return false
 	}
 	if _, ok := errors.AsType[goredis.Error](err); ok {
-		return begins(err, away) || begins(err, unsigned)
+		return begins(err, away) || begins(err, unsigned) || begins(err, []string{forbidden})
 	}
 	return true // no reply at all: dial, timeout, EOF, pool, breaker
 }
 
-// refusedUs reports whether the server did not take our credentials.
+// refusedUs reports whether the server did not take our password.
 func refusedUs(err error) bool { return err != nil && begins(err, unsigned) }
 
 // begins looks for the prefix anywhere a wrapping may have moved it.

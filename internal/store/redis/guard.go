@@ -10,11 +10,8 @@ import (
 )
 
 // guard stands before every command: it keeps callers away from a store that
-// does not answer, and notices when a password was refused.
-type guard struct {
-	breaker *store.Breaker
-	creds   *credentials
-}
+// does not answer.
+type guard struct{ breaker *store.Breaker }
 
 // DialHook leaves dialling alone: what a failed dial means is seen by the
 // command that needed it.
@@ -59,9 +56,6 @@ func (g guard) observe(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, goredis.ErrPoolTimeout) {
 		g.breaker.Forget() // the caller left, or stood in our own queue
 		return
-	}
-	if refusedUs(err) {
-		g.creds.refused()
 	}
 	g.breaker.Done(!Unavailable(err))
 }

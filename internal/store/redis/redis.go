@@ -71,13 +71,16 @@ func Open(o Options, now func() time.Time) (*Client, error) {
 		return nil, err
 	}
 	creds := &credentials{username: o.Username, file: o.PasswordFile}
-	creds.offer(o.Password)
+	if o.PasswordFile == "" {
+		creds.offer(o.Password)
+	}
 	c := &Client{
 		Prefix: o.Prefix, Timeout: o.Timeout * 4 / 3, key: keyOf(&o, &addr),
 		creds: creds, breaker: store.NewBreaker(now),
 	}
 	c.UniversalClient = dialer(&addr, &o, creds)
-	c.AddHook(guard{breaker: c.breaker, creds: creds})
+	watch(c.UniversalClient, creds)
+	c.AddHook(guard{breaker: c.breaker})
 	return c, nil
 }
 
@@ -140,7 +143,7 @@ func keyOf(o *Options, a *address) string {
 // connections try it first, and the one before it where the server does not
 // know the new one yet.
 func (c *Client) Offer(o Options) {
-	if _, err := resolve(&o); err == nil {
+	if _, err := resolve(&o); err == nil && o.PasswordFile == "" {
 		c.creds.offer(o.Password)
 	}
 }

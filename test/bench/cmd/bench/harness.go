@@ -126,7 +126,14 @@ func (h *harness) rounds(ctx context.Context, want *regexp.Regexp) error {
 			loads = append(loads, sc)
 		}
 	}
-	reserve := time.Duration(len(holds)*len(h.live)*holdRounds) * holdTakes
+	var reserve time.Duration
+	for _, sc := range holds {
+		for _, t := range h.live {
+			if t.takes(sc.name) {
+				reserve += holdRounds * holdTakes
+			}
+		}
+	}
 	err := h.repeat(ctx, loads, 2*h.options.rounds, h.began.Add(h.budget-reserve))
 	if err == nil || errors.Is(err, errTimeUp) {
 		err = h.repeat(ctx, holds, min(h.options.rounds, holdRounds), h.began.Add(h.budget))

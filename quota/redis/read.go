@@ -7,36 +7,26 @@ import (
 	"slices"
 	"strings"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/openova-io/llm-gateway/quota"
 )
 
 // Read returns the subject's record as it would stand after a reservation now:
 // leases that have run out are taken off, though nobody has swept them yet.
 func (s *Store) Read(ctx context.Context, subject string) (quota.Record, error) {
-	s.touch()
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	var (
-		hash   *goredis.MapStringStringCmd
-		ledger *goredis.StringSliceCmd
-		clock  *goredis.TimeCmd
-	)
-	_, err := s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		hash = p.HGetAll(ctx, s.recordKey(subject))
-		ledger = p.LRange(ctx, s.ledgerKey(subject), 0, ledgerLines-1)
-		clock = p.Time(ctx)
-		return nil
-	})
+	call := []any{2, s.recordKey(subject), s.ledgerKey(subject), ledgerLines}
+	replies, err := s.scripts(ctx, &readScript, [][]any{call})
 	if err != nil {
 		return quota.Record{}, failed("read", err)
 	}
-	rec, err := readRecord(hash.Val(), clock.Val().UnixMilli())
+	now, hash, ledger, err := parseRead(replies[0])
+	if err != nil {
+		return quota.Record{}, fmt.Errorf("read: %w", err)
+	}
+	rec, err := readRecord(hash, now)
 	if err != nil {
 		return rec, fmt.Errorf("read: %w", err)
 	}
-	rec.Ledger = ledger.Val()
+	rec.Ledger = ledger
 	return rec, nil
 }
 

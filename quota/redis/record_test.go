@@ -1,10 +1,15 @@
 package redis_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/openova-io/llm-gateway/internal/redistest"
 	"github.com/openova-io/llm-gateway/quota"
@@ -43,5 +48,50 @@ func TestClockSetBack(t *testing.T) {
 	mustReserve(t, r, "c")
 	if used, _, _ := strings.Cut(counter(), " "); used != "2" {
 		t.Errorf("stored %q; want the first and the last charge", counter())
+	}
+}
+
+// names collects what a client sends.
+type names struct{ seen []string }
+
+func (*names) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (n *names) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		n.seen = append(n.seen, cmd.Name())
+		return next(ctx, cmd)
+	}
+}
+
+func (n *names) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error {
+		for _, cmd := range cmds {
+			n.seen = append(n.seen, cmd.Name())
+		}
+		return next(ctx, cmds)
+	}
+}
+
+// Every call is a script on the subject's key: what has no key goes to any node
+// of a cluster, which may be down, and has a clock of its own.
+func TestEveryCallHasTheSubjectsKey(t *testing.T) {
+	r := connect(t, redistest.Start(t).URL)
+	calls := func() {
+		t.Helper()
+		id := strconv.Itoa(int(time.Now().UnixNano()))
+		mustReserve(t, r, id)
+		_, renew := r.Renew(t.Context(), []quota.Lease{{ID: id, Subject: subject, Lease: time.Minute}})
+		_, settle := r.Settle(t.Context(), []quota.Settlement{settlement(id)})
+		_, read := r.Read(t.Context(), subject)
+		if err := errors.Join(renew, settle, read); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls() // teaches the scripts
+	sent := new(names)
+	r.raw.AddHook(sent)
+	calls()
+	if want := []string{"evalsha", "evalsha", "evalsha", "evalsha"}; !slices.Equal(sent.seen, want) {
+		t.Errorf("sent %q; want %q", sent.seen, want)
 	}
 }

@@ -77,6 +77,36 @@ func parseResult(reply any) (quota.Result, error) {
 	return r, nil
 }
 
+// parseRead takes a reply of read.lua apart.
+func parseRead(reply any) (now int64, hash map[string]string, ledger []string, err error) {
+	parts, _ := reply.([]any)
+	if len(parts) != 3 {
+		return 0, nil, nil, fmt.Errorf("%w: reply %T cannot be read", quota.ErrUnavailable, reply)
+	}
+	now, timed := parts[0].(int64)
+	pairs, named := words(parts[1])
+	ledger, listed := words(parts[2])
+	if !timed || !named || !listed || len(pairs)%2 != 0 {
+		return 0, nil, nil, fmt.Errorf("%w: reply of %d parts cannot be read", quota.ErrUnavailable, len(parts))
+	}
+	hash = make(map[string]string, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		hash[pairs[i]] = pairs[i+1]
+	}
+	return now, hash, ledger, nil
+}
+
+// words are a list of strings in a reply.
+func words(reply any) ([]string, bool) {
+	list, ok := reply.([]any)
+	out := make([]string, len(list))
+	for i, v := range list {
+		s, is := v.(string)
+		out[i], ok = s, ok && is
+	}
+	return out, ok
+}
+
 // parseLive spreads a reply of renew.lua over the places of its ids.
 func parseLive(reply any, places []int, live []bool) error {
 	flags, ok := reply.([]any)

@@ -28,10 +28,13 @@ var (
 	settleSource string
 	//go:embed scripts/renew.lua
 	renewSource string
+	//go:embed scripts/read.lua
+	readSource string
 
 	reserveScript = newScript(reserveSource)
 	settleScript  = newScript(settleSource)
 	renewScript   = newScript(renewSource)
+	readScript    = newScript(readSource)
 )
 
 // reserveCall holds the arguments of one reserve. Numbers and strings are

@@ -3,12 +3,14 @@ package redis
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/openova-io/llm-gateway/internal/nearest"
 	"github.com/openova-io/llm-gateway/internal/store"
 	conn "github.com/openova-io/llm-gateway/internal/store/redis"
 	"github.com/openova-io/llm-gateway/quota"
@@ -188,6 +190,9 @@ func (m *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// options are the words of the block.
+var options = []string{"username", "password_file", "prefix", "timeout", "tls_insecure"}
+
 // unmarshalOption reads one line of the block.
 func (m *Module) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 	switch word {
@@ -215,7 +220,11 @@ func (m *Module) unmarshalOption(d *caddyfile.Dispenser, word string) error {
 		m.TLSInsecure = true
 		return nil
 	default:
-		return d.Errf("quota redis: unknown option %q (known: username, password_file, prefix, timeout, tls_insecure)", word)
+		hint := ""
+		if near, ok := nearest.Word(word, options); ok {
+			hint = "; did you mean " + near + "?"
+		}
+		return d.Errf("quota redis: unknown option %q%s (known: %s)", word, hint, strings.Join(options, ", "))
 	}
 }
 

@@ -16,6 +16,35 @@ func Text(body []byte, v Span) (string, error) {
 	return string(text), nil
 }
 
+// HasPrefix reports whether the text of the string at v of a scanned body begins
+// with prefix, which is ASCII. It reads no more of the string than that: texts
+// are long.
+func HasPrefix(body []byte, v Span, prefix string) bool {
+	raw := body[v.Start+1 : v.End-1]
+	for i := range len(prefix) {
+		switch {
+		case len(raw) == 0:
+			return false
+		case raw[0] != '\\':
+			if raw[0] != prefix[i] {
+				return false
+			}
+			raw = raw[1:]
+		case raw[1] != 'u':
+			if unescaped(raw[1]) != prefix[i] {
+				return false
+			}
+			raw = raw[2:]
+		default:
+			if unit(raw[2:]) != rune(prefix[i]) {
+				return false
+			}
+			raw = raw[6:]
+		}
+	}
+	return true
+}
+
 // unescape appends the text of a valid string's interior to dst. whole is false
 // if half of a surrogate pair stood alone and became U+FFFD.
 func unescape(dst, raw []byte) (text []byte, whole bool) {

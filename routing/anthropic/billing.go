@@ -57,11 +57,7 @@ func (x *fitting) dropBilling() {
 // its end of line included; an empty span if there is none. whole tells that
 // nothing else is in the string.
 func (x *fitting) billingLine(m jsonbody.Member) (line jsonbody.Span, whole bool) {
-	if m.Kind != jsonbody.String {
-		return line, false
-	}
-	text, err := jsonbody.Text(x.body, m.Value)
-	if err != nil || !strings.HasPrefix(text, BillingPrefix) {
+	if m.Kind != jsonbody.String || !jsonbody.HasPrefix(x.body, m.Value, BillingPrefix) {
 		return line, false
 	}
 	start, end := m.Value.Start+1, m.Value.End-1

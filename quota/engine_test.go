@@ -108,18 +108,18 @@ func TestLeasesAreProlonged(t *testing.T) {
 		ended.Keep(Entry{})
 		young := mustReserve(t, e, p)
 		time.Sleep(2 * time.Second)
-		if f.renewals()[long.ID()] != 1 || f.renewals()[young.ID()] != 0 || f.renewals()[ended.ID()] != 0 {
+		if f.renewals()[long.req.ID] != 1 || f.renewals()[young.req.ID] != 0 || f.renewals()[ended.req.ID] != 0 {
 			t.Errorf("renewed after 21s: %v; want only the one that has run 20s", f.renewals())
 		}
 		time.Sleep(40 * time.Second)
-		if f.renewals()[long.ID()] != 3 || f.renewals()[young.ID()] != 2 {
+		if f.renewals()[long.req.ID] != 3 || f.renewals()[young.req.ID] != 2 {
 			t.Errorf("renewed after 61s: %v; want 3 and 2 times", f.renewals())
 		}
 		f.mu.Lock()
-		f.ids[young.ID()] = "lapsed"
+		f.ids[young.req.ID] = "lapsed"
 		f.mu.Unlock()
 		time.Sleep(60 * time.Second)
-		if f.renewals()[long.ID()] != 6 || f.renewals()[young.ID()] != 3 {
+		if f.renewals()[long.req.ID] != 6 || f.renewals()[young.req.ID] != 3 {
 			t.Errorf("renewed after 121s: %v; want the lapsed one asked for once more only", f.renewals())
 		}
 		long.Keep(Entry{})
@@ -139,8 +139,8 @@ func TestLeasesAreTriedAgainSoon(t *testing.T) {
 		}
 		r := mustReserve(t, e, mustPlan(t, 4, perDay(10)))
 		time.Sleep(36 * time.Second)
-		if f.renewals()[r.ID()] != 1 {
-			t.Errorf("renewed %d times by 36s after 3 failures; want once, at 35s", f.renewals()[r.ID()])
+		if f.renewals()[r.req.ID] != 1 {
+			t.Errorf("renewed %d times by 36s after 3 failures; want once, at 35s", f.renewals()[r.req.ID])
 		}
 		r.Keep(Entry{})
 	})

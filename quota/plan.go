@@ -51,26 +51,6 @@ func NewPlan(tier string, limits []Limit, inFlight int64) (*Plan, error) {
 	return &Plan{tier: tier, limits: append([]Limit(nil), limits...), inFlight: inFlight}, nil
 }
 
-// Tier is the name that the plan was made with.
-func (p *Plan) Tier() string { return p.tier }
-
-// InFlight is how many requests of a subject may run at once; [Unlimited] for
-// any number.
-func (p *Plan) InFlight() int64 { return p.inFlight }
-
-// Limits returns the limits in the order they were given.
-func (p *Plan) Limits() []Limit { return append([]Limit(nil), p.limits...) }
-
-// Unlimited reports whether no limit of the plan ever refuses.
-func (p *Plan) Unlimited() bool {
-	for i := range p.limits {
-		if p.limits[i].Amount != Unlimited {
-			return false
-		}
-	}
-	return true
-}
-
 // windowsAt returns the windows at a moment in Unix ms. They are shared and
 // must not be changed. Bounds are computed only when one has passed.
 func (p *Plan) windowsAt(ms int64) []Window {

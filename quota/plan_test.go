@@ -74,12 +74,3 @@ func TestPlanWindowsFollowTheClock(t *testing.T) {
 		t.Errorf("windowsAt allocates %v times; want 0 while the window lasts", allocs)
 	}
 }
-
-func TestPlanUnlimited(t *testing.T) {
-	if p := mustPlan(t, Unlimited, perDay(Unlimited)); !p.Unlimited() {
-		t.Error("a plan of unlimited limits is not Unlimited")
-	}
-	if p := mustPlan(t, 4, perDay(Unlimited), Limit{Amount: 5, Unit: Requests, Period: Month}); p.Unlimited() {
-		t.Error("a plan with a month limit is Unlimited")
-	}
-}

@@ -93,8 +93,6 @@ type Decision struct {
 	Now int64
 	// InFlight counts the subject's open reservations, this one included.
 	InFlight int64
-	// Binding is the replica that the session was last served by; "" if none.
-	Binding string
 	// Windows stands in the order of Request.Windows. Empty for Revoked,
 	// Paused, Clock.
 	Windows []WindowState

@@ -39,16 +39,6 @@ type Use struct {
 	Ends time.Time
 }
 
-// ID is the reservation's id in the store: 16 characters.
-func (r *Reservation) ID() string { return r.req.ID }
-
-// Binding is the replica that the session was last served by; empty if none.
-func (r *Reservation) Binding() string { return r.decision.Binding }
-
-// InFlight is how many requests of the subject ran when this one was admitted,
-// itself included.
-func (r *Reservation) InFlight() int64 { return r.decision.InFlight }
-
 // Uses returns the windows in the order of the plan's limits.
 func (r *Reservation) Uses() []Use {
 	uses := make([]Use, min(len(r.plan.limits), len(r.decision.Windows)))

@@ -16,8 +16,8 @@ func TestReserveTellsWhatIsUsed(t *testing.T) {
 		p := mustPlan(t, 4, perDay(10))
 		mustReserve(t, e, p).Keep(Entry{Model: "qwen3-32b", Why: "answered", RequestID: "req_1"})
 		r := mustReserve(t, e, p)
-		if len(r.ID()) != 16 || r.InFlight() < 1 || e.Open() != 1 {
-			t.Errorf("id %q, %d in flight, %d open; want 16 characters, 1 or 2, 1", r.ID(), r.InFlight(), e.Open())
+		if len(r.req.ID) != 16 || r.decision.InFlight < 1 || e.Open() != 1 {
+			t.Errorf("id %q, %d in flight, %d open; want 16 characters, 1 or 2, 1", r.req.ID, r.decision.InFlight, e.Open())
 		}
 		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		want := Use{Name: "day/requests", Unit: Requests, Period: Day, Limit: 10, Used: 2, Ends: midnight}

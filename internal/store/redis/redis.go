@@ -59,7 +59,6 @@ type Client struct {
 	// Timeout bounds one call from its first to its last byte, retry included.
 	Timeout time.Duration
 
-	key     string
 	creds   *credentials
 	breaker *store.Breaker
 }
@@ -75,7 +74,7 @@ func Open(o Options, now func() time.Time) (*Client, error) {
 		creds.offer(o.Password)
 	}
 	c := &Client{
-		Prefix: o.Prefix, Timeout: o.Timeout * 4 / 3, key: keyOf(&o, &addr),
+		Prefix: o.Prefix, Timeout: o.Timeout * 4 / 3,
 		creds: creds, breaker: store.NewBreaker(now),
 	}
 	c.UniversalClient = dialer(&addr, &o, creds)
@@ -120,11 +119,9 @@ func resolve(o *Options) (address, error) {
 	return addr, nil
 }
 
-// Key identifies what the client is connected to: a hash of all settings but
-// the passwords. Clients with the same key can stand for each other.
-func (c *Client) Key() string { return c.key }
-
-// KeyOf returns the key that a client with these options would have.
+// KeyOf identifies what a client with these options is connected to: a hash of
+// all settings but the passwords. Clients with the same key can stand for each
+// other.
 func KeyOf(o Options) (string, error) {
 	addr, err := resolve(&o)
 	if err != nil {

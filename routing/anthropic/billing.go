@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/openova-io/llm-gateway/internal/jsonbody"
@@ -16,7 +17,7 @@ const BillingPrefix = "x-anthropic-billing-header"
 // empty texts.
 func (x *fitting) dropBilling() {
 	m, _, ok := x.member("system")
-	if !ok {
+	if !ok || !mayHoldBilling(x.body[m.Value.Start:m.Value.End]) {
 		return
 	}
 	if m.Kind == jsonbody.String {
@@ -51,6 +52,13 @@ func (x *fitting) dropBilling() {
 		x.cut(line)
 	}
 	x.edits = jsonbody.RemoveElements(x.edits, blocks, gone...)
+}
+
+// mayHoldBilling reports whether it is worth to take a system prompt apart: it is
+// long, and most have no such line. A name in escapes is not seen, so escapes of
+// ASCII are.
+func mayHoldBilling(raw []byte) bool {
+	return bytes.Contains(raw, []byte(BillingPrefix)) || bytes.Contains(raw, []byte(`\u00`))
 }
 
 // billingLine returns where the billing line stands that a string begins with,

@@ -150,17 +150,17 @@ func TestLeasesAreTriedAgainSoon(t *testing.T) {
 func TestOneFailingCallHoldsUpNoOtherLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, f := running(t)
-		p := mustPlan(t, Unlimited, perDay(Unlimited))
-		var open []*Reservation
-		for range 2500 {
-			open = append(open, mustReserve(t, e, p))
-		}
 		calls := 0
 		f.beforeRenew = func([]Lease) error {
 			if calls++; calls == 1 {
 				return errDamaged
 			}
 			return nil
+		}
+		p := mustPlan(t, Unlimited, perDay(Unlimited))
+		var open []*Reservation
+		for range 2500 {
+			open = append(open, mustReserve(t, e, p))
 		}
 		time.Sleep(21 * time.Second)
 		synctest.Wait()

@@ -168,10 +168,12 @@ func (f *fakeStore) settle(x *Settlement) Result {
 	if x.Mode == Charge {
 		return Done
 	}
-	if s.refunds >= x.RefundCap {
-		return Kept
+	if x.Mode != Void {
+		if s.refunds >= x.RefundCap {
+			return Kept
+		}
+		s.refunds++
 	}
-	s.refunds++
 	s.used--
 	return Done
 }

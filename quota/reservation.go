@@ -71,11 +71,12 @@ func (r *Reservation) Keep(line Entry) {
 }
 
 // GiveBack returns the charge, mode [GiveBack] for a fault of upstream or ours,
-// [Abandon] for a client that left early, [Void] where nothing was sent. It waits for the store's word, at
-// most the engine's RefundTimeout and not beyond ctx, so that a client that
-// tries again does not meet its own charge. [Kept] means that the refund cap
-// was reached. With an error the result is not known yet, and the refund goes
-// on by itself. Mode [Charge] keeps the charge, but waits.
+// [Abandon] for a client that left early, [Void] where nothing was sent. It
+// waits for the store's word, at most the engine's RefundTimeout and not beyond
+// ctx, so that a client that tries again does not meet its own charge. [Kept]
+// means that the refund cap was reached. With an error the result is not known
+// yet, and the refund goes on by itself. Mode [Charge] keeps the charge, but
+// waits.
 func (r *Reservation) GiveBack(ctx context.Context, mode Mode, line Entry) (Result, error) {
 	if !r.end() {
 		return Unknown, nil

@@ -318,15 +318,16 @@ func (h *ModelRoute) passError(w http.ResponseWriter, a *admission, u *upstreams
 
 // setAnswerHeader adds what every answer of a model carries.
 func (a *admission) setAnswerHeader(h http.Header) {
+	values := make(headerValues, 0, 4)
 	if len(h["Request-Id"]) == 0 {
-		h["Request-Id"] = []string{a.requestID}
+		values.set(h, "Request-Id", a.requestID)
 	}
 	if a.dialect == dialect.OpenAI && len(h["X-Request-Id"]) == 0 {
-		h["X-Request-Id"] = []string{a.requestID}
+		values.set(h, "X-Request-Id", a.requestID)
 	}
 	h["Cache-Control"] = noStore
-	h["X-Llm-Gateway-Model"] = []string{a.route.Model}
-	h["X-Llm-Gateway-Route"] = []string{a.route.Backend + "; reason=" + string(a.route.Reason)}
+	values.set(h, "X-Llm-Gateway-Model", a.route.Model)
+	values.set(h, "X-Llm-Gateway-Route", a.route.Backend+"; reason="+string(a.route.Reason))
 	a.setQuotaHeader(h)
 }
 

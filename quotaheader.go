@@ -33,23 +33,32 @@ func setQuotaHeader(h http.Header, d dialect.Dialect, now time.Time, uses []quot
 	limit := strconv.FormatInt(u.Limit, 10)
 	left := strconv.FormatInt(max(0, u.Limit-u.Used), 10)
 	wait := max(0, u.Ends.Sub(now)).Round(time.Second)
-	seconds := strconv.FormatInt(int64(wait/time.Second), 10)
+	values := make(headerValues, 0, 5)
 	if d == dialect.OpenAI {
-		h["X-Ratelimit-Limit-Requests"] = []string{limit}
-		h["X-Ratelimit-Remaining-Requests"] = []string{left}
-		h["X-Ratelimit-Reset-Requests"] = []string{shortDuration(wait)}
+		values.set(h, "X-Ratelimit-Limit-Requests", limit)
+		values.set(h, "X-Ratelimit-Remaining-Requests", left)
+		values.set(h, "X-Ratelimit-Reset-Requests", wait.String())
 	} else {
-		h["Anthropic-Ratelimit-Requests-Limit"] = []string{limit}
-		h["Anthropic-Ratelimit-Requests-Remaining"] = []string{left}
-		h["Anthropic-Ratelimit-Requests-Reset"] = []string{u.Ends.UTC().Format(time.RFC3339)}
+		values.set(h, "Anthropic-Ratelimit-Requests-Limit", limit)
+		values.set(h, "Anthropic-Ratelimit-Requests-Remaining", left)
+		values.set(h, "Anthropic-Ratelimit-Requests-Reset", u.Ends.UTC().Format(time.RFC3339))
 	}
-	// draft-ietf-httpapi-ratelimit-headers: the policy's window in seconds.
-	h["Ratelimit-Policy"] = []string{`"` + string(u.Period) + `";q=` + limit + `;w=86400`}
-	h["Ratelimit"] = []string{`"` + string(u.Period) + `";r=` + left + `;t=` + seconds}
+	// draft-ietf-httpapi-ratelimit-headers-11: a calendar day is taken as 24 h.
+	period := string(u.Period)
+	values.set(h, "Ratelimit-Policy", `"`+period+`";q=`+limit+`;w=86400`)
+	values.set(h, "Ratelimit", `"`+period+`";r=`+left+`;t=`+strconv.FormatInt(int64(wait/time.Second), 10))
 }
 
-// shortDuration writes 5h12m0s as OpenAI's reset headers do.
-func shortDuration(d time.Duration) string { return d.String() }
+// headerValues backs the values of several headers with one allocation. It must
+// be made with room for all of them.
+type headerValues []string
+
+// set sets a header whose name is canonical.
+func (v *headerValues) set(h http.Header, name, value string) {
+	n := len(*v)
+	*v = append(*v, value)
+	h[name] = (*v)[n : n+1 : n+1]
+}
 
 // observeUse feeds the user series.
 func (h *AuthQuota) observeUse(p *auth.Principal, u quota.Use) {

@@ -163,3 +163,37 @@ func used(t *testing.T, e *quota.Engine, plan *quota.Plan) int64 {
 	}
 	return u.Windows[0].Used
 }
+
+// A server that is a quarter of a second away is used, if the configuration
+// says that it may take as long.
+func TestADistantServer(t *testing.T) {
+	url := proxy(t, redistest.Start(t), func(to net.Conn, b []byte) {
+		time.Sleep(250 * time.Millisecond)
+		_, _ = to.Write(b)
+	})
+	guest, _, err := load(t, `{"url":"`+url+`","timeout":"4s"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timed, ok := guest.(quota.Timed)
+	if !ok {
+		t.Fatalf("%T is not Timed", guest)
+	}
+	e, err := quota.NewEngine(quota.Options{Store: guest.Store(), Now: time.Now, StoreTimeout: timed.StoreTimeout()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Start()
+	defer func() { _ = e.Stop(context.Background()) }()
+	plan, err := quota.NewPlan("free", []quota.Limit{{Amount: 10, Unit: quota.Requests, Period: quota.Day}}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := e.Reserve(t.Context(), quota.Claim{Subject: subject, Plan: plan})
+	if err != nil {
+		t.Fatalf("Reserve = %v; want it to wait for the answer", err)
+	}
+	if got, err := r.GiveBack(t.Context(), quota.GiveBack, quota.Entry{}); got != quota.Done || err != nil {
+		t.Errorf("GiveBack = %v, %v; want it done", got, err)
+	}
+}

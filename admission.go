@@ -34,6 +34,9 @@ type admission struct {
 
 	charge  *quota.Reservation
 	settled bool
+	// sent tells that the request may have left: then a failure counts as a
+	// refund, and refunds are bounded.
+	sent bool
 
 	route  routing.Route
 	routed bool

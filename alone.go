@@ -30,6 +30,7 @@ func (h *AuthQuota) serveAlone(w http.ResponseWriter, r *http.Request, a *admiss
 // callAlone lets the next handler answer and ends the charge by what it did.
 func (h *AuthQuota) callAlone(w http.ResponseWriter, r *http.Request, a *admission, next caddyhttp.Handler) error {
 	seen := &statusWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	a.sent = true
 	err, aborted := callNext(next, seen, r)
 	if !a.settled { // llm_model_route may have stood behind and ended it
 		a.outcome.status = seen.status

@@ -75,8 +75,9 @@ func (a *App) addVerifier(g auth.Guest) {
 	a.verifiers = append(a.verifiers, g)
 }
 
-// opener is a store that holds a file, so that a second process is told at
-// start and not by its first request.
+// opener is a store with something to do once its configuration is in force: to
+// open its file, so that a second process is told at start and not by its first
+// request; to offer a password, so that a rejected configuration offers none.
 type opener interface{ Open() error }
 
 // addStore hands over a store that is opened at start.

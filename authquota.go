@@ -152,10 +152,16 @@ func (h *AuthQuota) provisionQuota(ctx caddy.Context, app *App) error {
 	if s, ok := loaded.(opener); ok {
 		app.addStore(s)
 	}
-	key := guest.Key() + " " + time.Duration(h.Lease).String()
-	engine, err := leaseEngine(key, quota.Options{
+	options := quota.Options{
 		Store: guest.Store(), Now: h.now, Logger: h.logger, Lease: time.Duration(h.Lease),
-	})
+		// A store in this process is told at once, so that kill -9 loses nothing.
+		Inline: guest.Kind() == "embedded",
+	}
+	if timed, ok := loaded.(quota.Timed); ok {
+		options.StoreTimeout = timed.StoreTimeout()
+	}
+	key := fmt.Sprint(guest.Key(), " ", options.Lease, " ", options.StoreTimeout)
+	engine, err := leaseEngine(key, options)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ func (h *ModelRoute) forward(w http.ResponseWriter, r *http.Request, a *admissio
 		},
 	})
 	defer rw.Release()
+	a.sent = true
 	err, aborted := callNext(proxyHandler{u.proxy}, rw, req)
 	out := rw.Finish(aborted)
 	a.outcome.answer = out

@@ -176,6 +176,25 @@ func TestComposedRoute(t *testing.T) {
 	}
 }
 
+// What the table denies is never charged, however often: no refund is used up,
+// even where the charge was taken before the route was known.
+func TestComposedDenialsAreFree(t *testing.T) {
+	g := startSite(t, "", func(dir, upstream string) string {
+		tiers := "tier tiny {\n limit 3 requests per day\n allow internal\n}\n tier wide {\n limit unlimited\n allow internal\n}"
+		return fmt.Sprintf("route {\nllm_auth_quota {\n auth users %[1]s/users.json\n quota embedded %[1]s/quota\n %[3]s\n}\nllm_model_route {\n backend internal vllm %[2]s {\n models qwen3-32b\n native_messages\n}\n %[3]s\n}\nrespond 404\n}", dir, upstream, tiers)
+	})
+	for range 30 {
+		if res, text := g.do("tiny", http.MethodPost, "/v1/messages", helloBody); res.StatusCode != http.StatusNotFound {
+			t.Fatalf("a model nobody has = %d %s", res.StatusCode, text)
+		}
+	}
+	g.wantUsed("tiny", 0)
+	if res, text := g.do("tiny", http.MethodPost, "/v1/messages", strings.Replace(helloBody, "claude-opus-5-5", "qwen3-32b", 1)); res.StatusCode != http.StatusOK {
+		t.Errorf("after 30 denials = %d %s", res.StatusCode, text)
+	}
+	g.wantUsed("tiny", 1)
+}
+
 // A person may be called other.
 func TestUserSeriesOtherIsAPersonToo(t *testing.T) {
 	s, now := newTestSeries(1)

@@ -124,6 +124,7 @@ func (h *ModelRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 
 // serveRoute resolves the model, takes the charge and lets the backend answer.
 func (h *ModelRoute) serveRoute(w http.ResponseWriter, r *http.Request, a *admission, next caddyhttp.Handler) error {
+	a.sent = false // llm_auth_quota may have passed it on, but it goes no further yet
 	rt, err := h.table.Resolve(a.principal.Tier, a.facts.Model)
 	if err != nil {
 		a.denied, a.deniedPattern = true, deniedPattern(err)

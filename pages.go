@@ -71,7 +71,11 @@ func (h *AuthQuota) writeQuotaPage(w http.ResponseWriter, r *http.Request, a *ad
 // outside /v1 gets a page with the same sentence. A charge that was taken is
 // given back first.
 func (a *admission) refuse(w http.ResponseWriter, r *http.Request, e *apierr.Error) error {
-	if a.giveBack(r.Context(), quota.GiveBack, "refunded: "+e.Kind.String()) {
+	mode := quota.GiveBack
+	if !a.sent {
+		mode = quota.Void
+	}
+	if a.giveBack(r.Context(), mode, "refunded: "+e.Kind.String()) {
 		e = e.NotCounted()
 	}
 	a.outcome.refusal = e

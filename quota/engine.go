@@ -24,6 +24,12 @@ type Options struct {
 	// Logger gets what went wrong off a request's path. Default: none.
 	Logger *zap.Logger
 
+	// Inline makes Keep tell the store before it returns, so that a process that
+	// is killed owes it next to nothing. It is for stores in this process, whose
+	// call takes microseconds. Default: charges are settled off the request's
+	// path, in batches.
+	Inline bool
+
 	// Lease is how long a reservation outlives this process, at most
 	// [MaxLease]. Default: 60 s.
 	Lease time.Duration

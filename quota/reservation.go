@@ -53,7 +53,7 @@ func (r *Reservation) Uses() []Use {
 }
 
 // Keep settles the charge: an answer was given. It returns before the store
-// knows. Only while [Options.Backlog] settlements are under way it waits for
+// knows, but for an engine with [Options.Inline]. Only while [Options.Backlog] settlements are under way it waits for
 // room, at most the engine's RefundTimeout; beyond four times as many the
 // settlement is given up, counted in [Engine.Lost], and its lease ends it.
 func (r *Reservation) Keep(line Entry) {
@@ -62,11 +62,14 @@ func (r *Reservation) Keep(line Entry) {
 	}
 	e := r.engine
 	x := ending{reservation: r, mode: Charge, entry: line, since: e.opts.Now()}
-	if e.backlog.offer(x, e.opts.Backlog) == nil {
+	if !e.opts.Inline && e.backlog.offer(x, e.opts.Backlog) == nil {
 		return // as ever; a context is made only for those who wait
 	}
 	limited, cancel := context.WithTimeout(context.Background(), e.opts.RefundTimeout)
 	defer cancel()
+	if e.opts.Inline && e.settleOnce(limited, []ending{x}) == nil {
+		return
+	}
 	e.settleSoon(limited, x)
 }
 

@@ -21,6 +21,23 @@ if not st then -- a tombstone: the reserve may still be on its way
 end
 if not st or st == 'X' then return 'GONE' end
 
+local keep = tonumber(ARGV[4])
+local function ended(status) -- the last step: what the ledger keeps of it
+  if keep > 0 and ARGV[5] ~= '' then
+    local len = redis.call('LPUSH', KEYS[2], fmt('%.0f %s %s ', now, status, mode) .. ARGV[5])
+    if len >= 2 * keep then redis.call('LTRIM', KEYS[2], 0, keep - 1) end
+    redis.call('PEXPIRE', KEYS[2], '172800000')
+  end
+  return status
+end
+
+-- by far the most endings: the charge stays just as it was taken, and no window changes
+if mode == 's' and st == 'A' and #ARGV <= 5 then
+  redis.call('HSET', Q, 'n', max(0, (tonumber(s[2]) or 1) - 1))
+  redis.call('HDEL', Q, id)
+  return ended('DONE')
+end
+
 local actual, rec, names = {}, {}, {}
 for i = 6, #ARGV, 2 do actual[ARGV[i]] = tonumber(ARGV[i+1]) end
 for name, amt, floor, change in string.gmatch(rest, '(%S+) (%d+) (%d+) (%S+)') do
@@ -64,10 +81,4 @@ end
 if #set > 0 then redis.call('HSET', Q, unpack(set)) end -- the write that memory limits can refuse comes first: all or nothing
 redis.call('HDEL', Q, id)
 
-local status, keep = kept and 'KEPT' or st == 'E' and 'LATE' or 'DONE', tonumber(ARGV[4])
-if keep > 0 and ARGV[5] ~= '' then
-  local len = redis.call('LPUSH', KEYS[2], fmt('%.0f %s %s ', now, status, mode) .. ARGV[5])
-  if len >= 2 * keep then redis.call('LTRIM', KEYS[2], 0, keep - 1) end
-  redis.call('PEXPIRE', KEYS[2], '172800000')
-end
-return status
+return ended(kept and 'KEPT' or st == 'E' and 'LATE' or 'DONE')

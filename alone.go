@@ -34,10 +34,11 @@ func (h *AuthQuota) callAlone(w http.ResponseWriter, r *http.Request, a *admissi
 	err, aborted := callNext(next, seen, r)
 	if !a.settled { // llm_model_route may have stood behind and ended it
 		a.outcome.status = seen.status
-		if seen.status == 0 && err != nil {
+		if seen.status == 0 && err != nil && r.Context().Err() == nil {
 			return a.refuse(w, r, handlerRefusal(a, err))
 		}
 		a.endAlone(r, seen.status, aborted || err != nil)
+		aborted = aborted || err != nil && seen.status != 0 // what was begun does not end cleanly
 	}
 	if aborted {
 		panic(http.ErrAbortHandler)
@@ -49,7 +50,7 @@ func (h *AuthQuota) callAlone(w http.ResponseWriter, r *http.Request, a *admissi
 func (a *admission) endAlone(r *http.Request, status int, broken bool) {
 	gone := r.Context().Err() != nil
 	switch {
-	case gone && status == 0:
+	case gone && (status == 0 || status == statusClientGone): // 499 is Caddy's word for it
 		a.outcome.word, a.outcome.status = "client_gone", statusClientGone
 		a.giveBack(r.Context(), quota.Abandon, "refunded: client left before the answer")
 	case gone && status < http.StatusBadRequest:
@@ -133,8 +134,25 @@ func (w *statusWriter) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (w *statusWriter) Write(p []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.begin()
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError lets http.ResponseController flush.
+func (w *statusWriter) FlushError() error {
+	w.begin()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// begin notes the status that an answer without one has.
+func (w *statusWriter) begin() {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriterWrapper.Write(p)
 }

@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/openova-io/llm-gateway/routing"
 )
@@ -78,15 +78,11 @@ func provisionBackend(ctx caddy.Context, h *ModelRoute, b *Backend) (*upstreams,
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := ctx.LoadModuleByID("http.handlers.reverse_proxy", raw)
+	loaded, err := ctx.WithValue(ownerKey{}, u).LoadModuleByID("http.handlers.reverse_proxy", raw)
 	if err != nil {
 		return nil, fmt.Errorf("building the proxy: %w", err)
 	}
-	proxy := loaded.(*reverseproxy.Handler)
-	if err := keyTransport(proxy, u.API, u.key); err != nil {
-		return nil, err
-	}
-	u.proxy, u.transport = proxy, proxy.Transport
+	u.proxy = loaded.(caddyhttp.MiddlewareHandler)
 	return u, nil
 }
 
@@ -147,11 +143,11 @@ func parseBackendURL(text string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("url %q needs http:// or https:// and a host", u.Redacted())
+		return nil, errors.New("a url needs http:// or https:// and a host; write it as http://vllm:8000/v1")
 	case u.User != nil:
 		return nil, fmt.Errorf("url %q carries a user; the key has a line of its own: key {env.NAME}", u.Redacted())
 	case u.RawQuery != "" || u.Fragment != "" || u.RawPath != "":
-		return nil, fmt.Errorf("url %q: only scheme, host, port and a plain path are allowed", u.Redacted())
+		return nil, fmt.Errorf("the url of %s has more than scheme, host, port and a plain path", u.Host)
 	}
 	if u.Port() == "" {
 		port := "80"
@@ -211,9 +207,10 @@ func proxyConfig(api routing.API, addresses []*url.URL, operator json.RawMessage
 	if transport == nil {
 		transport = make(map[string]any)
 	}
-	if p, ok := transport["protocol"]; !ok || p == "http" {
-		proxy["transport"] = fillTransport(api, addresses, transport)
+	if p, ok := transport["protocol"]; ok && p != "http" {
+		return nil, fmt.Errorf("transport %v does not speak HTTP; only transport http can carry requests to models", p)
 	}
+	proxy["transport"] = fillTransport(api, addresses, transport)
 	if list, _ := proxy["upstreams"].([]any); len(list) > 1 || proxy["dynamic_upstreams"] != nil {
 		fillRetries(proxy)
 	}
@@ -223,7 +220,7 @@ func proxyConfig(api routing.API, addresses []*url.URL, operator json.RawMessage
 // fillTransport adds what is missing. The transport is always explicit: Caddy
 // does not clean an implicit one up on reload.
 func fillTransport(api routing.API, addresses []*url.URL, t map[string]any) map[string]any {
-	setDefault(t, "protocol", "http")
+	t["protocol"] = keyedProtocol
 	setDefault(t, "dial_timeout", "3s")
 	// A proxy from the environment would see every prompt.
 	setDefault(t, "network_proxy", map[string]any{"from": "none"})

@@ -105,14 +105,16 @@ func (b *requestBody) read(r *http.Request, limit int64, now func() time.Time) e
 		switch {
 		case int64(len(b.bytes))+int64(n) > limit:
 			return errBodyTooBig
+		case n > 0: // more than fits; it may come together with the end
+			if err := b.grow(r); err != nil {
+				return err
+			}
+		}
+		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
-		case n > 0: // more than fits
-			if err := b.grow(r); err != nil {
-				return err
-			}
 		}
 		if late := now().Sub(began) - bodyPatience; late > 0 && late.Seconds()*slowestBody > float64(len(b.bytes)) {
 			return errBodyTooSlow

@@ -46,6 +46,8 @@ func TestBodyRead(t *testing.T) {
 		{name: "one byte too many", src: strings.NewReader(text), declared: -1, limit: 9_999, err: errBodyTooBig},
 		{name: "more than declared", src: strings.NewReader(text), declared: 5, limit: 9_999, err: errBodyTooBig},
 		{name: "broken off", src: iotest.TimeoutReader(iotest.HalfReader(strings.NewReader(text))), declared: 10_000, limit: 10_000, err: iotest.ErrTimeout},
+		{name: "the last byte comes with the end, beyond a full buffer", src: iotest.DataErrReader(strings.NewReader(strings.Repeat("x", 4<<10+1))), declared: -1, limit: 10_000, want: 4<<10 + 1},
+		{name: "one byte more than the first buffer", src: iotest.DataErrReader(strings.NewReader(strings.Repeat("x", firstBuffer+1))), declared: firstBuffer + 1, limit: firstBuffer + 1, want: firstBuffer + 1},
 		{name: "empty", src: strings.NewReader(""), declared: 0, limit: 10, want: 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

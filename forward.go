@@ -282,7 +282,7 @@ func (h *ModelRoute) refuseFor(w http.ResponseWriter, r *http.Request, a *admiss
 		return h.passError(w, a, u, v)
 	case v.Failed:
 		// An inference server's own words hold its internals.
-		cause := fmt.Errorf("error event before any content: %.256q", v.Failure)
+		cause := fmt.Errorf("error event of %d bytes before any content", len(v.Failure))
 		return a.refuse(w, r, apierr.BackendDown(a.route.Model).Because(cause))
 	case errors.Is(v.ctx.Err(), context.DeadlineExceeded):
 		return a.refuse(w, r, apierr.BackendDown(a.route.Model).Because(context.DeadlineExceeded))
@@ -319,17 +319,15 @@ func (h *ModelRoute) passError(w http.ResponseWriter, a *admission, u *upstreams
 
 // setAnswerHeader adds what every answer of a model carries.
 func (a *admission) setAnswerHeader(h http.Header) {
-	values := make(headerValues, 0, 4)
+	values := make(headerValues, 0, 5)
 	if len(h["Request-Id"]) == 0 {
 		values.set(h, "Request-Id", a.requestID)
 	}
 	if a.dialect == dialect.OpenAI && len(h["X-Request-Id"]) == 0 {
 		values.set(h, "X-Request-Id", a.requestID)
 	}
-	h["Cache-Control"] = noStore
+	values.set(h, "Cache-Control", "no-store")
 	values.set(h, "X-Llm-Gateway-Model", a.route.Model)
 	values.set(h, "X-Llm-Gateway-Route", a.route.Backend+"; reason="+string(a.route.Reason))
 	a.setQuotaHeader(h)
 }
-
-var noStore = []string{"no-store"}

@@ -42,7 +42,7 @@ const (
 func (h *ModelRoute) serveModels(w http.ResponseWriter, r *http.Request, a *admission) error {
 	visible := h.table.Visible(a.principal.Tier)
 	header := w.Header()
-	header["Cache-Control"] = noStore
+	header.Set("Cache-Control", "no-store")
 	header["Request-Id"] = []string{a.requestID}
 	path := strings.TrimPrefix(r.URL.Path, "/v1/v1/")
 	if id, single := strings.CutPrefix(strings.TrimPrefix(path, "/v1/"), "models/"); single {

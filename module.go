@@ -40,6 +40,7 @@ func init() {
 	caddy.RegisterModule((*App)(nil))
 	caddy.RegisterModule((*AuthQuota)(nil))
 	caddy.RegisterModule((*ModelRoute)(nil))
+	caddy.RegisterModule((*keyedTransport)(nil))
 }
 
 // Interface guards

@@ -81,9 +81,12 @@ func (a *admission) refuse(w http.ResponseWriter, r *http.Request, e *apierr.Err
 	a.outcome.refusal = e
 	a.outcome.word = cmp.Or(a.outcome.word, "refused")
 	a.outcome.status = e.StatusIn(a.dialect)
+	if r.Context().Err() != nil { // nobody reads it, and nothing was refused
+		a.outcome.refusal, a.outcome.word, a.outcome.status = nil, "client_gone", statusClientGone
+	}
 	if web.WantsPage(r) && !strings.HasPrefix(r.URL.Path, "/v1/") {
 		w.Header().Set("Request-Id", a.requestID)
-		return web.Refusal(w, r, web.RefusalPage{Base: a.base, Status: a.outcome.status, Message: e.Message})
+		return web.Refusal(w, r, web.RefusalPage{Base: a.base, Status: e.StatusIn(a.dialect), Message: e.Message})
 	}
 	if r.ProtoMajor == 1 && a.body == nil && len(r.Header["Expect"]) > 0 {
 		// The client waits to be asked for its body. Without this the server

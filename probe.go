@@ -54,7 +54,7 @@ func (h *AuthQuota) serveQuotaProbe(w http.ResponseWriter, r *http.Request, a *a
 	header := w.Header()
 	setQuotaHeader(header, a.dialect, h.now(), uses)
 	header["Request-Id"] = []string{a.requestID}
-	header["Cache-Control"] = noStore
+	header.Set("Cache-Control", "no-store")
 	a.outcome.status, a.outcome.word = http.StatusOK, "ok"
 	var body bytes.Buffer
 	body.WriteString(`{"id":"msg_` + a.requestID[len("req_"):] + `","type":"message","role":"assistant","model":`)

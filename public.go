@@ -56,7 +56,7 @@ func serveReady(w http.ResponseWriter, r *http.Request, usable bool) error {
 func writeStatus(w http.ResponseWriter, r *http.Request, status int, word string) error {
 	header := w.Header()
 	header["Content-Type"] = []string{"application/json"}
-	header["Cache-Control"] = noStore
+	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return nil

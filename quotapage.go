@@ -84,7 +84,7 @@ func (h *AuthQuota) writeQuota(w http.ResponseWriter, r *http.Request, a *admiss
 	}
 	report := h.quotaReport(a, &usage, models)
 	header := w.Header()
-	header["Cache-Control"] = noStore
+	header.Set("Cache-Control", "no-store")
 	header.Set("Vary", "Accept")
 	header.Set("Request-Id", a.requestID)
 	a.outcome.status, a.outcome.word = http.StatusOK, "ok"

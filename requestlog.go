@@ -23,6 +23,7 @@ func (a *admission) finish(r *http.Request) {
 		a.outcome.word = "aborted"
 		a.giveBack(r.Context(), quota.GiveBack, "refunded: the gateway failed")
 	}
+	a.body.release()
 	took := a.site.now().Sub(a.arrived)
 	if a.endpoint.kind == kindInference {
 		metrics.streams.Dec()

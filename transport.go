@@ -1,67 +1,73 @@
 package llmgateway
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
-	"github.com/openova-io/llm-gateway/routing"
 )
 
-// keyedTransport puts a backend's key on a request in the last moment before it
-// leaves. The guest proxy logs the requests it carries (one whose client leaves
-// in the middle at level WARN), and of all headers that carry a key Caddy
-// redacts Authorization alone: so the proxy never sees it.
+// keyedTransport is Caddy's HTTP transport that puts a backend's key on a
+// request in the last moment before it leaves. The guest proxy logs the requests
+// it carries (one whose client leaves in the middle at level WARN), and of all
+// headers that carry a key Caddy redacts Authorization alone: so the proxy never
+// sees it. Configurations do not name it; llm_model_route puts it in the place
+// of `transport http`.
 type keyedTransport struct {
-	http.RoundTripper
-	api routing.API
-	key *secret
+	*reverseproxy.HTTPTransport
+	owner *upstreams
+}
+
+// keyedProtocol is the module's name among the transports.
+const keyedProtocol = "llm_gateway"
+
+// CaddyModule returns the Caddy module information.
+func (*keyedTransport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.reverse_proxy.transport." + keyedProtocol,
+		New: func() caddy.Module { return &keyedTransport{HTTPTransport: new(reverseproxy.HTTPTransport)} },
+	}
+}
+
+// ownerKey is where a guest proxy's transport finds the backend it belongs to,
+// in the context that provisions it.
+type ownerKey struct{}
+
+// Provision implements caddy.Provisioner.
+func (t *keyedTransport) Provision(ctx caddy.Context) error {
+	owner, ok := ctx.Value(ownerKey{}).(*upstreams)
+	if !ok {
+		return errors.New("transport llm_gateway belongs to llm_model_route; write transport http")
+	}
+	t.owner = owner
+	owner.transport = t
+	return t.HTTPTransport.Provision(ctx)
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *keyedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	key := t.key.value()
+	key := t.owner.key.value()
 	if key == "" {
-		return t.RoundTripper.RoundTrip(r)
+		return t.HTTPTransport.RoundTrip(r)
 	}
+	name, value := t.owner.API.KeyHeader(key)
 	header := make(http.Header, len(r.Header)+1)
 	maps.Copy(header, r.Header)
-	name, value := t.api.KeyHeader(key)
 	header[name] = []string{value}
 	keyed := new(http.Request)
 	*keyed = *r
 	keyed.Header = header
-	return t.RoundTripper.RoundTrip(keyed)
-}
-
-// ProxyProtocolEnabled implements reverseproxy.ProxyProtocolTransport.
-func (t *keyedTransport) ProxyProtocolEnabled() bool {
-	inner, ok := t.RoundTripper.(reverseproxy.ProxyProtocolTransport)
-	return ok && inner.ProxyProtocolEnabled()
-}
-
-// OverrideHealthCheckScheme implements
-// reverseproxy.HealthCheckSchemeOverriderTransport.
-func (t *keyedTransport) OverrideHealthCheckScheme(base *url.URL, port string) {
-	if inner, ok := t.RoundTripper.(reverseproxy.HealthCheckSchemeOverriderTransport); ok {
-		inner.OverrideHealthCheckScheme(base, port)
-	}
-}
-
-// keyTransport wraps the transport of a guest proxy that was just provisioned.
-func keyTransport(proxy *reverseproxy.Handler, api routing.API, key *secret) error {
-	if _, ok := proxy.Transport.(*reverseproxy.HTTPTransport); !ok {
-		return fmt.Errorf("transport %T does not speak HTTP; only `transport http` can carry requests to models", proxy.Transport)
-	}
-	proxy.Transport = &keyedTransport{RoundTripper: proxy.Transport, api: api, key: key}
-	return nil
+	return t.HTTPTransport.RoundTrip(keyed)
 }
 
 // Interface guards
 var (
+	_ caddy.Provisioner                                = (*keyedTransport)(nil)
+	_ caddy.CleanerUpper                               = (*keyedTransport)(nil)
+	_ http.RoundTripper                                = (*keyedTransport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport           = (*keyedTransport)(nil)
 	_ reverseproxy.ProxyProtocolTransport              = (*keyedTransport)(nil)
 	_ reverseproxy.HealthCheckSchemeOverriderTransport = (*keyedTransport)(nil)
 )

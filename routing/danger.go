@@ -168,7 +168,11 @@ func spendPatterns(body []byte, v jsonbody.Span, kind jsonbody.Kind, pattern boo
 		return *left >= 0 && v.End-v.Start <= maxPattern
 	case jsonbody.Object:
 		for field := range jsonbody.Fields(body, v) {
-			if !spendPatterns(body, field.Value, field.Kind, field.Named(body, "pattern"), left) {
+			name := field.Name.End - field.Name.Start
+			if pattern { // patternProperties: its members' names are patterns
+				*left -= name
+			}
+			if *left < 0 || name > maxPattern || !spendPatterns(body, field.Value, field.Kind, holdsPatterns(body, field), left) {
 				return false
 			}
 		}
@@ -181,6 +185,17 @@ func spendPatterns(body []byte, v jsonbody.Span, kind jsonbody.Kind, pattern boo
 	case jsonbody.Number, jsonbody.True, jsonbody.False, jsonbody.Null:
 	}
 	return true
+}
+
+// holdsPatterns reports whether what a member of a schema holds is given to a
+// grammar engine as text.
+func holdsPatterns(body []byte, m jsonbody.Member) bool {
+	for _, name := range []string{"pattern", "patternProperties", "grammar", "ebnf", "regex"} {
+		if m.Named(body, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func tooManyChoices(body []byte, m jsonbody.Member, stream bool) bool {

@@ -59,6 +59,8 @@ func TestCheckMembers(t *testing.T) {
 		{name: "a large pattern in a response format", member: `"response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"string","pattern":"` + big + `"}}}`, want: "response_format"},
 		{name: "a large pattern under escaped names", member: `"response_f\u006frmat":{"type":"json_schema","json_schema":{"schema":{"p\u0061ttern":"` + big + `"}}}`, want: "response_format"},
 		{name: "a large schema of small patterns", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"anyOf":[` + strings.Repeat(`{"pattern":"(a+)+"},`, 1000) + `{}]}}}`, want: "response_format"},
+		{name: "patterns as names", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"patternProperties":{` + strings.Repeat(`"(a+)+b{9}":{},`, 500) + `"x":{}}}}}`, want: "response_format"},
+		{name: "grammars below the bound, many", member: `"response_format":{"type":"structural_tag","structures":[` + strings.Repeat(`{"type":"grammar","grammar":"root ::= (a+)+"},`, 500) + `{}]}`, want: "response_format"},
 		{name: "a large schema without patterns", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"anyOf":[` + strings.Repeat(`{"type":"object","description":"a row"},`, 300) + `{}]}}}`},
 		{name: "a schema beyond any reason", member: `"response_format":{"type":"json_schema","json_schema":{"schema":{"anyOf":[` + strings.Repeat(`{"type":"object","description":"a row"},`, 3000) + `{}]}}}`, want: "response_format"},
 		{name: "large structural tags", member: `"response_format":{"type":"structural_tag","structures":[{"begin":"` + big + `"}]}`, want: "response_format"},

@@ -20,7 +20,7 @@ func init() {
 
 // quiet is how long a store that no configuration names any more is kept:
 // streams that began under an old configuration settle through it.
-const quiet = 5 * time.Minute
+const quiet = 15 * time.Minute
 
 var stores = store.NewPool[*lazy](quiet, time.Now) //nolint:forbidigo // the process's clock is chosen here
 

@@ -23,7 +23,7 @@ func init() {
 // quiet is how long a store that no configuration names any more is kept: a
 // stream that began under an old configuration renews its lease of a minute
 // three times a minute, and settles through the same store.
-const quiet = 5 * time.Minute
+const quiet = 15 * time.Minute
 
 var open = store.NewPool[*Store](quiet, time.Now) //nolint:forbidigo // the process's clock is chosen here
 

@@ -55,11 +55,9 @@ func (x *fitting) dropBilling() {
 }
 
 // mayHoldBilling reports whether it is worth to take a system prompt apart: it is
-// long, and most have no such line. A name in escapes is not seen, so escapes of
-// ASCII are.
-func mayHoldBilling(raw []byte) bool {
-	return bytes.Contains(raw, []byte(BillingPrefix)) || bytes.Contains(raw, []byte(`\u00`))
-}
+// long, and most have no such line. Claude Code writes the name plainly; whoever
+// writes it in escapes spoils nobody's prefix cache but his own.
+func mayHoldBilling(raw []byte) bool { return bytes.Contains(raw, []byte(BillingPrefix)) }
 
 // billingLine returns where the billing line stands that a string begins with,
 // its end of line included; an empty span if there is none. whole tells that

@@ -246,7 +246,7 @@ func TestFitForeign(t *testing.T) {
 		{name: "a string that is nothing else", body: `{"model":"m","system":"x-anthropic-billing-header: cc_version=2.1; cch=0;","stream":true}`, want: `{"model":"m","stream":true}`},
 		{name: "a string with the line only", body: `{"model":"m","system":"x-anthropic-billing-header: a\n","stream":true}`, want: `{"model":"m","stream":true}`},
 		{name: "a string that begins with the line", body: `{"model":"m","system":"x-anthropic-billing-header: a\nYou are \u00e9 \"b\".\n\nc"}`, want: `{"model":"m","system":"You are \u00e9 \"b\".\n\nc"}`},
-		{name: "a string that ends the line in other spellings", body: `{"model":"m","system":"\u0078-anthropic-billing-header: \\n\"\ud83d\ude00\u000Ab\nc"}`, want: `{"model":"m","system":"b\nc"}`},
+		{name: "a string that ends the line in other spellings", body: `{"model":"m","system":"x-anthropic-billing-header: \\n\"\ud83d\ude00\u000Ab\nc"}`, want: `{"model":"m","system":"b\nc"}`},
 		{name: "a string that mentions the line later", body: `{"model":"m","system":"a\nx-anthropic-billing-header: b"}`, want: `{"model":"m","system":"a\nx-anthropic-billing-header: b"}`},
 		{name: "a budget above the limit and no room", body: `{"model":"m","system":[{"type":"text","text":"x-anthropic-billing-header"}],"thinking":{"type":"enabled","budget_tokens":8000}}`, want: `{"model":"m"}`},
 		{name: "a budget that fits stays", body: `{"model":"m","thinking":{"type":"enabled","budget_tokens":999}}`, want: `{"model":"m","thinking":{"type":"enabled","budget_tokens":999}}`},

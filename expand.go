@@ -9,13 +9,14 @@ import (
 )
 
 // gatewayRoute is what llm_gateway stands for: who is calling, then which
-// model, then 404. The last route is there because Caddy answers an empty 200
-// to what no route ends, and a client must never take that for a reply.
+// model, then 404. The last handler is there because Caddy answers an empty 200
+// to what no handler ends, and a client must never take that for a reply. All
+// three stand in one route: Caddy puts the routes of a subroute together anew
+// for every request.
 func gatewayRoute(s *sections, matcher caddy.ModuleMap) caddyhttp.Route {
 	notFound := &caddyhttp.StaticError{StatusCode: "404"}
 	return newRoute(matcher, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{
-		newRoute(nil, s.authQuota(true), s.modelRoute()),
-		newRoute(nil, notFound),
+		newRoute(nil, s.authQuota(true), s.modelRoute(), notFound),
 	}})
 }
 

@@ -25,6 +25,7 @@ func devCaddyfile(listen, dir string, model *devModel) []byte {
 	log default {
 		output stderr
 		level ERROR
+		format llm_safe
 	}
 	log requests {
 		output file %s

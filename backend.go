@@ -109,7 +109,7 @@ func (b *Backend) routing() routing.Backend {
 // path, because they share one proxy.
 func (b *Backend) addresses() ([]*url.URL, error) {
 	raw := b.URLs
-	if len(raw) == 0 && b.ProxyRaw == nil || len(raw) == 0 && !hasUpstreams(b.ProxyRaw) {
+	if len(raw) == 0 && !hasUpstreams(b.ProxyRaw) {
 		u, ok := defaultURL[routing.API(b.API)]
 		if !ok {
 			return nil, fmt.Errorf("no URL; write one, for example: backend %s %s http://vllm:8000/v1", b.Name, b.API)

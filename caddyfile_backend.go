@@ -200,7 +200,7 @@ func (b *Backend) parseKey(d *caddyfile.Dispenser) error {
 	if key == "optional" {
 		return wrongLine("optional says what an empty key means, but there is no key")
 	}
-	if !strings.HasPrefix(key, "{") || !strings.HasSuffix(key, "}") {
+	if !isPlaceholder(key) {
 		return wrongLine("the key stands here in clear; write a placeholder, {env.NAME} or {file./run/secrets/name} ({$NAME} is replaced by the key before the file is read)")
 	}
 	b.Key = key

@@ -100,6 +100,3 @@ func (s *Server) Kill() {
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }
-
-// Pid is the running server's process.
-func (s *Server) Pid() int { return s.cmd.Process.Pid }
